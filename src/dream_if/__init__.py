@@ -1,0 +1,1 @@
+"""Dream-IF: fusion of infrared and visible images by dynamic relative enhancement."""

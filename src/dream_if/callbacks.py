@@ -1,0 +1,219 @@
+"""What a run leaves behind: its configuration, metrics, pictures, and fused images.
+
+Everything goes into the run's own folder, ``<save_dir>/<name>/<version>`` of its first logger, whichever logger that
+is: there Lightning keeps the checkpoints too. No other file of the package knows a tracker such as W&B.
+"""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import BasePredictionWriter
+from lightning.pytorch.cli import SaveConfigCallback
+from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from dream_if.figures import panel
+from dream_if.files import make_folder, write_atomically
+
+__all__ = ["FusedImages", "ImagePanels", "RunConfig", "RunMetrics", "run_directory"]
+
+
+def run_directory(trainer: Trainer) -> Path:
+    """The folder of this run; the same on every process."""
+    if not trainer.loggers:
+        return Path(trainer.default_root_dir)
+    logger = trainer.loggers[0]
+    version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
+    return Path(logger.save_dir or trainer.default_root_dir) / str(logger.name) / version
+
+
+class RunConfig(SaveConfigCallback):
+    """Writes the resolved configuration to ``config.yaml`` in the run's folder, and hands it to the loggers.
+
+    The file starts the run again: ``dream-if fit --config <run>/config.yaml``.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Lightning would put it into the save directory, where with some loggers the next run finds it and stops.
+        super().__init__(*args, **{**kwargs, "save_to_log_dir": False})
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write the file and log its content; Lightning calls this on the first process alone."""
+        text = self.parser.dump(self.config, skip_none=False, format="yaml")
+        write_atomically(run_directory(trainer) / "config.yaml", text.encode())
+        for logger in trainer.loggers:
+            logger.log_hyperparams({"config": yaml.safe_load(text)})
+
+
+class RunMetrics(Callback):
+    """Keeps ``metrics.json`` in the run's folder, and prints the table of a test."""
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the last epoch's losses and metrics, and which checkpoint was best by what."""
+        checkpoint = trainer.checkpoint_callback
+        self._write(
+            trainer,
+            "fit",
+            {
+                "epochs": trainer.current_epoch,
+                "steps": trainer.global_step,
+                "best_checkpoint": getattr(checkpoint, "best_model_path", "") or None,
+                "best_by": getattr(checkpoint, "monitor", None),
+                "best_value": _plain(getattr(checkpoint, "best_model_score", None)),
+            },
+        )
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the metrics of ``dream-if validate``."""
+        if trainer.state.fn == "validate":
+            self._write(trainer, "validate", {"checkpoint": trainer.ckpt_path and str(trainer.ckpt_path)})
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the metrics, and print them as a table: a row for each set and method."""
+        self._write(trainer, "test", {"checkpoint": trainer.ckpt_path and str(trainer.ckpt_path)})
+        if trainer.is_global_zero:
+            Console().print(_table(trainer.callback_metrics))
+
+    @rank_zero_only
+    def _write(self, trainer: Trainer, stage: str, facts: Mapping[str, Any]) -> None:
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector, unseen by mypy
+            return
+        path = run_directory(trainer) / "metrics.json"
+        record = json.loads(path.read_text()) if path.exists() else {}
+        metrics = {name: _plain(value) for name, value in sorted(trainer.callback_metrics.items())}
+        record[stage] = {**facts, "metrics": metrics}
+        write_atomically(path, (json.dumps(record, indent=2) + "\n").encode())
+
+
+def _plain(value: Tensor | float | None) -> float | None:
+    """A number as JSON can hold it: what is undefined becomes null."""
+    number = None if value is None else float(value)
+    return number if number == number else None
+
+
+def _table(metrics: Mapping[str, Tensor]) -> Table:
+    """Rows for each set and method from keys ``test/<set>/<metric>`` and ``test/<set>/<method>/<metric>``."""
+    rows: dict[tuple[str, str], dict[str, float]] = {}
+    for key, value in metrics.items():
+        _, name, *method, metric = key.split("/")
+        rows.setdefault((name, method[0] if method else "network"), {})[metric] = float(value)
+    columns = list(next(iter(rows.values())))
+    table = Table(title="Means over the images of each test set, against the clean sources")
+    table.add_column("set")
+    table.add_column("method")
+    for column in columns:
+        table.add_column(column, justify="right")
+    previous = None
+    for (name, method), row in rows.items():
+        if previous not in (None, name):
+            table.add_section()
+        table.add_row(name if name != previous else "", method, *(f"{row[column]:.3f}" for column in columns))
+        previous = name
+    return table
+
+
+class ImagePanels(Callback):
+    """Draws sources as the network saw them, fused images and dominance maps, into ``panels/`` of the run's folder.
+
+    Every validation gives one picture of the first validation samples, every test one of the first images of each set,
+    next to the methods the network is compared with. Loggers that take images get them as well.
+
+    Args:
+        count: scenes in a picture; 0 draws none.
+        every_n_epochs: how many epochs lie between two pictures in training.
+    """
+
+    def __init__(self, count: int = 3, every_n_epochs: int = 1) -> None:
+        self.count = count
+        self.every_n_epochs = every_n_epochs
+        self.rows: list[dict[str, Tensor]] = []
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the first samples."""
+        if trainer.current_epoch % self.every_n_epochs == 0 and not trainer.sanity_checking:
+            self._keep(batch, outputs)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw them."""
+        self._draw(trainer, f"epoch_{trainer.current_epoch:04d}", "validation")
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the first images of this set, and draw them after the last."""
+        self._keep(batch, outputs)
+        if batch_idx + 1 == trainer.num_test_batches[dataloader_idx]:
+            name = trainer.datamodule.test_sets[dataloader_idx]  # type: ignore[attr-defined]  # lightning's
+            self._draw(trainer, f"test_{name}", name)
+
+    def _keep(self, batch: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+        for place in range(min(len(batch["name"]), self.count - len(self.rows))):
+            row = {"visible": batch["visible"][place], "infrared": batch["infrared"][place]}
+            row |= {name: images[place] for name, images in outputs["fused"].items()}
+            maps = outputs["dominance_visible"]
+            row |= {"dominance of visible": maps[0][place]} if maps else {}
+            self.rows.append({name: picture.detach().float().cpu() for name, picture in row.items()})
+
+    def _draw(self, trainer: Trainer, file: str, title: str) -> None:
+        rows, self.rows = self.rows, []
+        if not rows or trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
+            return
+        picture = panel(rows, title)
+        write_atomically(run_directory(trainer) / "panels" / f"{file}.png", picture)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.log_image(f"panels/{title}", [Image.open(io.BytesIO(picture))])
+
+
+class FusedImages(BasePredictionWriter):
+    """Writes what `predict` fuses as 8-bit PNG files, ``fused/<set>/<name>.png`` in the run's folder."""
+
+    def __init__(self) -> None:
+        super().__init__(write_interval="batch")
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Make sure that the folder can be written to before any work is done."""
+        if stage == "predict":
+            make_folder(run_directory(trainer) / "fused")
+
+    def write_on_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        prediction: Any,
+        batch_indices: Sequence[int] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int,
+    ) -> None:
+        """Write the batch's images."""
+        folder = run_directory(trainer) / "fused" / trainer.datamodule.test_sets[dataloader_idx]  # type: ignore[attr-defined]
+        for name, fused in zip(batch["name"], prediction.fused, strict=True):
+            pixels = (fused.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+            buffer = io.BytesIO()
+            Image.fromarray(pixels).save(buffer, "png")
+            write_atomically(folder / f"{name}.png", buffer.getvalue())

@@ -1,0 +1,479 @@
+"""What is wrong with a set of pairs, all of it at once: the ``dream-if check`` command.
+
+Everything else in the package stops at the first bad file. This module goes on, and also looks for what would not stop
+a training but spoil it: pairs that are not aligned, the same picture in two splits, infrared files in false colours.
+"""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias, cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from dream_if.data.layouts import SPLITS, Pair, Place, assign_splits, detect_layout, locate, match
+from dream_if.data.pairs import Image, decode_image
+from dream_if.errors import InputError
+
+__all__ = ["Finding", "Report", "Shift", "SplitSummary", "check_pairs", "estimate_shift", "format_report"]
+
+Kind: TypeAlias = Literal[
+    "layout",
+    "missing_partner",
+    "ambiguous",
+    "unreadable",
+    "unequal_size",
+    "duplicate",
+    "misalignment",
+    "channels",
+    "range",
+]
+_ERRORS: frozenset[Kind] = frozenset({"layout", "missing_partner", "ambiguous", "unreadable", "unequal_size"})
+
+_WORKING_SIDE = 640  # shifts are estimated on images reduced to this: thermal edges are no sharper
+_REACH = 24  # largest shift looked for, in pixels of the reduced image
+_PEAK_RADIUS = 6  # a second peak nearer than this belongs to the first
+_MIN_PEAK = 7.0  # robust standard deviations above the rest of the correlation
+_MIN_LEAD = 1.5  # by which the peak must exceed the highest one elsewhere
+_MIN_GAIN = 2.0  # by which it must exceed no shift at all before it is reported
+_AGREEMENT = 2.1  # pixels of the reduced image within which estimates count as one
+_PAIR_SHIFT = 4.0  # pixels; smaller shifts of one pair are within what parallax and blur do
+_SPLIT_SHIFT = 2.0  # pixels; many pairs agreeing make a smaller one believable
+_SPLIT_PAIRS = 5
+_SPLIT_SHARE = 0.6
+_SPLIT_AGREEMENT = 1.5  # pixels
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong: where it is (split and name, or a folder), what kind it is, and a sentence."""
+
+    kind: Kind
+    where: str
+    message: str
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it stops a training or a test; the rest is a warning."""
+        return self.kind in _ERRORS
+
+
+@dataclass(frozen=True)
+class SplitSummary:
+    """What the readable files of one split are.
+
+    Attributes:
+        pairs: Number of pairs, readable or not.
+        sizes: (width, height) in pixels -> number of pairs of equal size.
+        visible: Such as ``"8 bit, RGB"`` -> number of files.
+        infrared: Such as ``"8 bit, 1 channel"`` -> number of files.
+        estimated: Number of pairs whose alignment was looked at.
+        shifts: The confident estimates among them.
+    """
+
+    pairs: int
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    visible: Counter[str] = field(default_factory=Counter)
+    infrared: Counter[str] = field(default_factory=Counter)
+    estimated: int = 0
+    shifts: tuple["Shift", ...] = ()
+
+    @property
+    def median_shift(self) -> tuple[float, float] | None:
+        """Median (right, down) over the confident estimates in pixels; None where there is none."""
+        if not self.shifts:
+            return None
+        right, down = np.median([(shift.right, shift.down) for shift in self.shifts], axis=0)
+        return float(right), float(down)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything :func:`check_pairs` found."""
+
+    root: Path
+    layout: str
+    guessed: bool
+    splits: dict[Place, SplitSummary]
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> list[Finding]:
+        """What stops a training or a test."""
+        return [finding for finding in self.findings if finding.is_error]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """What is worth a look."""
+        return [finding for finding in self.findings if not finding.is_error]
+
+    @property
+    def problems(self) -> bool:
+        """Whether there is any error: the command then exits with status 1."""
+        return bool(self.errors)
+
+
+class Shift(NamedTuple):
+    """Where the infrared content lies against the visible, in pixels: an estimate over the whole image.
+
+    ``gain`` says how much better the two match there than unshifted, in robust standard deviations.
+    """
+
+    right: float
+    down: float
+    gain: float
+
+    def __str__(self) -> str:
+        """In words, to half a pixel or so."""
+        words = [
+            f"{abs(amount):.1f} px {ahead if amount > 0 else behind}"
+            for amount, ahead, behind in ((self.right, "right", "left"), (self.down, "down", "up"))
+            if abs(amount) >= 0.5
+        ]
+        return " and ".join(words) or "less than half a pixel"
+
+
+def _edge_field(grey: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
+    """Edges as complex numbers: length says how strong, the angle is twice that of the gradient.
+
+    Twice the angle, so that an edge counts the same from dark to bright and from bright to dark, as warm things are
+    brighter in one source and darker in the other. Lengths are compressed, so that a few strong edges do not decide.
+    """
+    smooth = cv2.GaussianBlur(grey, (0, 0), 1.5)
+    gradient = cv2.Scharr(smooth, cv2.CV_32F, 1, 0) + 1j * cv2.Scharr(smooth, cv2.CV_32F, 0, 1)
+    strength = np.abs(gradient)
+    edges = gradient**2 / (strength**2 + 1e-6) * (strength / (strength + 2 * np.median(strength) + 1e-3))
+    edges -= edges.mean()
+    border = 4  # blur and padding make false edges there, and rectified images have black rims
+    edges[:border], edges[-border:], edges[:, :border], edges[:, -border:] = 0, 0, 0, 0
+    height, width = edges.shape
+    taper = np.outer(np.hanning(height), np.hanning(width)) ** 0.25
+    return np.asarray(edges * taper, np.complex64)
+
+
+def _correlation(visible: npt.NDArray[np.complex64], infrared: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
+    """Correlation of two edge fields for shifts of up to ``_REACH`` pixels either way, the spectrum half whitened."""
+    size = tuple(fft.next_fast_len(side + _REACH) for side in visible.shape)
+    spectrum = fft.fft2(visible, size).conj() * fft.fft2(infrared, size)
+    spectrum /= np.sqrt(np.maximum(np.abs(spectrum), 1e-6))
+    surface = np.roll(fft.ifft2(spectrum).real, (_REACH, _REACH), (0, 1))
+    return np.asarray(surface[: 2 * _REACH + 1, : 2 * _REACH + 1], np.float32)
+
+
+def _peak(surface: npt.NDArray[np.float32]) -> tuple[int, int]:
+    """(right, down) of the highest point."""
+    row, column = divmod(int(surface.argmax()), surface.shape[1])
+    return column - _REACH, row - _REACH
+
+
+def _vertex(before: float, at: float, after: float) -> float:
+    """Where the parabola through three equally spaced points peaks, in steps from the middle one."""
+    curvature = before - 2 * at + after
+    return 0.5 * (before - after) / curvature if curvature < 0 else 0.0
+
+
+def estimate_shift(visible: Image, infrared: Image) -> Shift | None:
+    """Estimate how far the infrared image is shifted against the visible one.
+
+    Orientation correlation (Fitch et al., BMVC 2002) with the gradient angle doubled against reversed contrast. It is
+    computed for each quarter of the image, and the sum over the quarters is the estimate. It is given only where it
+    can be trusted: its peak stands out from the correlation elsewhere, and at least three of the four estimates that
+    leave one quarter out agree with it.
+
+    Args:
+        visible: (H, W, C), uint8 or uint16.
+        infrared: (H, W, C), uint8 or uint16, of the same height and width.
+
+    Returns:
+        The shift; None where it cannot be told, as with too little common structure or less than about 100 pixels a
+        side. Shifts of more than 24 pixels, on images reduced to 640 pixels a side, are outside its reach.
+    """
+    height, width = visible.shape[:2]
+    factor = max(1.0, max(height, width) / _WORKING_SIDE)
+    size = (round(width / factor), round(height / factor))
+    if min(size) < 4 * _REACH:
+        return None
+    fields = []
+    for image in (visible, infrared):
+        grey = image.astype(np.float32).mean(axis=2) * np.float32(255 / np.iinfo(image.dtype).max)
+        fields.append(_edge_field(cv2.resize(grey, size, interpolation=cv2.INTER_AREA)))
+    halves = [(slice(0, side // 2), slice(side // 2, side)) for side in (size[1], size[0])]
+    quarters = [_correlation(fields[0][part], fields[1][part]) for part in product(*halves)]
+    whole = np.sum(quarters, axis=0)
+    right, down = _peak(whole)
+    steps = np.arange(-_REACH, _REACH + 1)
+    elsewhere = whole[np.hypot(steps[:, None] - down, steps[None, :] - right) > _PEAK_RADIUS]
+    floor = np.median(elsewhere)
+    deviation = 1.4826 * np.median(np.abs(elsewhere - floor))
+    if deviation == 0:
+        return None
+    height_of_peak, second, unshifted = (
+        float(value - floor) / float(deviation) for value in (whole.max(), elsewhere.max(), whole[_REACH, _REACH])
+    )
+    partial = [_peak(whole - quarter) for quarter in quarters]
+    agreeing = sum(np.hypot(x - right, y - down) <= _AGREEMENT for x, y in partial)
+    if height_of_peak < _MIN_PEAK or height_of_peak - second < _MIN_LEAD or agreeing < 3:
+        return None
+    if max(abs(right), abs(down)) < _REACH:
+        row, column = down + _REACH, right + _REACH
+        fine = (_vertex(*whole[row, column - 1 : column + 2]), _vertex(*whole[row - 1 : row + 2, column]))
+    else:
+        fine = (0.0, 0.0)
+    return Shift((right + fine[0]) * factor, (down + fine[1]) * factor, height_of_peak - unshifted)
+
+
+class _Facts(NamedTuple):
+    """What one pair of files is, and what is wrong with it."""
+
+    findings: list[Finding]
+    size: tuple[int, int] | None = None
+    visible: str | None = None
+    infrared: str | None = None
+    digests: tuple[str, ...] = ()
+    shift: Shift | None = None
+
+
+def _channels(image: Image) -> str:
+    if image.shape[2] == 1:
+        return "1 channel"
+    values = image.astype(np.int32)
+    # JPEG chroma rounds: up to 1.5 % of the range still counts as grey.
+    spread = (values.max(axis=2) - values.min(axis=2)).max() / np.iinfo(image.dtype).max
+    return "3 equal channels" if spread <= 0.015 else "3 unequal channels"
+
+
+def _value_findings(image: Image, where: str) -> list[Finding]:
+    low, high, full = int(image.min()), int(image.max()), int(np.iinfo(image.dtype).max)
+    if low == high:
+        return [Finding("range", where, f"every pixel has the value {low}")]
+    if full == 65535 and high - low < full // 16:
+        message = f"16 bit, but the values span only {low} to {high} of {full}: it will look flat; rescale it first"
+        return [Finding("range", where, message)]
+    return []
+
+
+def _inspect(pair: Pair, split: str, align: bool) -> _Facts:
+    findings: list[Finding] = []
+    where = f"{split}/{pair.name}"
+    images: dict[str, Image] = {}
+    described: dict[str, str] = {}
+    for source, path in (("visible", pair.visible), ("infrared", pair.infrared)):
+        try:
+            image = decode_image(path)
+        except InputError as error:
+            findings.append(Finding("unreadable", where, str(error)))
+            continue
+        images[source] = image
+        channels = _channels(image)
+        findings += _value_findings(image, f"{where} ({source})")
+        if source == "visible":
+            channels = {"3 unequal channels": "RGB"}.get(channels, f"grey ({channels})")
+        elif channels == "3 unequal channels":
+            findings.append(
+                Finding("channels", where, "infrared in colour; its luminance is used, which false colours garble")
+            )
+        described[source] = f"{image.dtype.itemsize * 8} bit, {channels}"
+    digests = tuple(
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        for source, path in (("visible", pair.visible), ("infrared", pair.infrared))
+        if source in images
+    )
+    size, shift = None, None
+    if len(images) == 2:
+        visible, infrared = images["visible"], images["infrared"]
+        if visible.shape[:2] == infrared.shape[:2]:
+            size = (visible.shape[1], visible.shape[0])
+            shift = estimate_shift(visible, infrared) if align else None
+        else:
+            message = (
+                f"visible is {visible.shape[1]}x{visible.shape[0]} but infrared {infrared.shape[1]}x{infrared.shape[0]}"
+            )
+            findings.append(Finding("unequal_size", where, message))
+        if digests[0] == digests[1]:
+            findings.append(Finding("duplicate", where, "visible and infrared are the same file"))
+    if shift and np.hypot(shift.right, shift.down) >= _PAIR_SHIFT and shift.gain >= _MIN_GAIN:
+        findings.append(Finding("misalignment", where, f"infrared is shifted by about {shift} (an estimate)"))
+    return _Facts(findings, size, described.get("visible"), described.get("infrared"), digests, shift)
+
+
+def _joined(paths: Iterable[Path]) -> str:
+    return ", ".join(str(path) for path in paths)
+
+
+def _pairs_by_split(layout: str, root: Path) -> tuple[dict[Place, list[Pair]], list[Finding]]:
+    """The pairs by split, and what keeps other files from being pairs."""
+    findings: list[Finding] = []
+    found: dict[Place, list[Pair]] = {}
+    failures: list[InputError] = []
+    for split in SPLITS:
+        try:
+            places = locate(layout, root, (split,))
+        except InputError as error:
+            failures.append(error)
+            continue
+        for key, (visible, infrared) in places.items():
+            if key in found:
+                continue
+            matches = match(visible, infrared)
+            found[key] = matches.pairs
+            prefix = "" if key == "all" else f"{key}/"
+            for lone, partner in ((matches.without_infrared, "infrared"), (matches.without_visible, "visible")):
+                findings += [
+                    Finding("missing_partner", f"{prefix}{path.stem}", f"no {partner} image for {path}")
+                    for path in lone
+                ]
+            findings += [
+                Finding("ambiguous", f"{prefix}{files[0].stem}", f"one stem, several files: {_joined(files)}")
+                for files in matches.ambiguous
+            ]
+            if not any(matches):
+                findings.append(Finding("layout", str(visible.parent), f"no images in {visible} and {infrared}"))
+    if failures and not found:
+        raise failures[0]
+    findings += [Finding("layout", str(root), message) for message in dict.fromkeys(map(str, failures))]
+    try:
+        return cast(dict[Place, list[Pair]], assign_splits(layout, root, found)), findings
+    except InputError as error:
+        return found, [*findings, Finding("layout", str(root), str(error))]
+
+
+def _sampled(count: int, at_most: int) -> set[int]:
+    """Evenly spaced positions out of ``count``."""
+    return {int(position) for position in np.linspace(0, count - 1, min(count, at_most))}
+
+
+def _split_shift(split: Place, summary: SplitSummary) -> list[Finding]:
+    """A shift that most pairs of a split share: the cameras, not the scene."""
+    median = summary.median_shift
+    if median is None or len(summary.shifts) < _SPLIT_PAIRS or np.hypot(*median) < _SPLIT_SHIFT:
+        return []
+    near = sum(
+        np.hypot(shift.right - median[0], shift.down - median[1]) <= _SPLIT_AGREEMENT for shift in summary.shifts
+    )
+    if near < _SPLIT_SHARE * len(summary.shifts):
+        return []
+    message = (
+        f"{near} of {len(summary.shifts)} confident estimates agree: infrared is shifted by about "
+        f"{Shift(*median, gain=0.0)} throughout (an estimate)"
+    )
+    return [Finding("misalignment", split, message)]
+
+
+def _across_splits(facts: Iterable[tuple[Place, Pair, _Facts]]) -> list[Finding]:
+    """Files that occur in more than one split."""
+    first: dict[str, tuple[Place, Path]] = {}
+    findings = []
+    for split, pair, fact in facts:
+        if len(fact.digests) < 2:
+            continue
+        for path, digest in zip((pair.visible, pair.infrared), fact.digests, strict=True):
+            other_split, other = first.setdefault(digest, (split, path))
+            if other_split != split:
+                findings.append(Finding("duplicate", f"{split}/{pair.name}", f"{path} is the same file as {other}"))
+    return findings
+
+
+def check_pairs(
+    layout: str | None,
+    root: Path,
+    *,
+    align_at_most: int = 200,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Look at every pair of a set and list all that is wrong.
+
+    Args:
+        layout: One of :data:`dream_if.data.layouts.LAYOUTS`; None to guess it.
+        root: Folder of the set.
+        align_at_most: Number of pairs per split, evenly spaced by name, whose alignment is estimated; 0 for none.
+        progress: Called with (pairs done, pairs in all) as they are done.
+
+    Returns:
+        The report; files that cannot be used are in it.
+
+    Raises:
+        InputError: There is nothing to look at: the root or the folders in it are missing, or the layout is unknown.
+    """
+    guessed = layout is None
+    known = detect_layout(root) if layout is None else layout
+    splits, findings = _pairs_by_split(known, root)
+    jobs: list[tuple[Pair, Place, bool]] = []
+    for split, pairs in splits.items():
+        looked_at = _sampled(len(pairs), align_at_most)
+        jobs += [(pair, split, position in looked_at) for position, pair in enumerate(pairs)]
+    facts: list[tuple[Place, Pair, _Facts]] = []
+    # Threads are enough: decoding and the Fourier transforms release the interpreter.
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        for (pair, split, _), fact in zip(jobs, pool.map(lambda job: _inspect(*job), jobs), strict=True):
+            facts.append((split, pair, fact))
+            findings += fact.findings
+            if progress is not None:
+                progress(len(facts), len(jobs))
+    summaries: dict[Place, SplitSummary] = {}
+    for split, pairs in splits.items():
+        own = [fact for other, _, fact in facts if other == split]
+        summaries[split] = SplitSummary(
+            pairs=len(pairs),
+            sizes=Counter(fact.size for fact in own if fact.size),
+            visible=Counter(fact.visible for fact in own if fact.visible),
+            infrared=Counter(fact.infrared for fact in own if fact.infrared),
+            estimated=min(len(pairs), align_at_most),
+            shifts=tuple(fact.shift for fact in own if fact.shift),
+        )
+        findings += _split_shift(split, summaries[split])
+    findings += _across_splits(facts)
+    return Report(root, known, guessed, summaries, tuple(findings))
+
+
+def _counted(counter: Counter[str]) -> str:
+    return ", ".join(f"{what}: {count}" for what, count in counter.most_common()) or "none readable"
+
+
+def _sizes(sizes: Counter[tuple[int, int]]) -> str:
+    if not sizes:
+        return "none readable"
+    (width, height), count = sizes.most_common(1)[0]
+    if len(sizes) == 1:
+        return f"all {width}x{height}"
+    widths, heights = zip(*sizes, strict=True)
+    return (
+        f"{len(sizes)} different, width {min(widths)} to {max(widths)}, height {min(heights)} to {max(heights)}, most "
+        f"often {width}x{height} ({count})"
+    )
+
+
+def format_report(report: Report) -> str:
+    """The report as text for a terminal.
+
+    Args:
+        report: What :func:`check_pairs` returned.
+
+    Returns:
+        Several lines without a final line break: the splits, then errors, then warnings, then the count of both.
+    """
+    lines = [f"{report.root}: layout '{report.layout}'{' (guessed)' if report.guessed else ''}"]
+    for split, summary in report.splits.items():
+        median = summary.median_shift
+        alignment = f"estimated for {summary.estimated} pair(s), confident for {len(summary.shifts)}"
+        if median is not None:
+            alignment += f"; median shift of the infrared image: {Shift(*median, gain=0.0)}"
+        lines += [
+            f"{split}: {summary.pairs} pair(s)",
+            f"  sizes      {_sizes(summary.sizes)}",
+            f"  visible    {_counted(summary.visible)}",
+            f"  infrared   {_counted(summary.infrared)}",
+            f"  alignment  {alignment}",
+        ]
+    for title, findings in (("errors", report.errors), ("warnings", report.warnings)):
+        if findings:
+            lines.append(f"{title}:")
+            lines += [f"  {finding.where}: {finding.message}" for finding in findings]
+    lines.append(f"{len(report.errors)} error(s), {len(report.warnings)} warning(s)")
+    return "\n".join(lines)

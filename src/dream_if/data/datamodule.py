@@ -1,0 +1,256 @@
+"""`FusionDataModule`: which pairs, cut how, degraded how, in what batches."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader
+
+from dream_if.data.degradations import Composition, degrade_batch
+from dream_if.data.layouts import Layout, Split, find_pairs
+from dream_if.data.pairs import Image, PairedImages, PairFiles, PairSource, collate
+from dream_if.data.sampling import Mix, TrainingSampler, WithoutDuplicates
+from dream_if.data.scenes import generate_scene
+from dream_if.errors import InputError
+
+__all__ = ["FusionDataModule", "ScenePairs"]
+
+
+@lru_cache(maxsize=256)  # a scene costs more to paint than a file to decode, and every epoch asks again
+def _scene(seed: int, index: int, size: tuple[int, int]) -> tuple[Image, Image]:
+    scene = generate_scene(seed, index, size)
+    return scene.visible, scene.infrared[:, :, np.newaxis]
+
+
+class ScenePairs:
+    """Generated scenes as a source of pairs; the splits share no scene.
+
+    Args:
+        split: which split.
+        count: how many scenes it has.
+        seed: of the scenes.
+        size: height and width in pixels.
+    """
+
+    FIRST: dict[Split, int] = {"train": 0, "val": 1_000_000, "test": 2_000_000}  # noqa: RUF012  (read only)
+
+    def __init__(self, split: Split, count: int, seed: int, size: tuple[int, int]) -> None:
+        self.first = self.FIRST[split]
+        self.count = count
+        self.seed = seed
+        self.size = size
+
+    def __len__(self) -> int:
+        """How many scenes."""
+        return self.count
+
+    def read(self, position: int) -> tuple[Image, Image, str]:
+        """Visible (H, W, 3), infrared (H, W, 1), both uint8, and the scene's name."""
+        return *_scene(self.seed, self.first + position, self.size), f"scene_{position:05d}"
+
+
+class _Joined:
+    """Several sources of pairs, one after the other, each name led by its set's where there are several."""
+
+    def __init__(self, sources: dict[str, PairSource]) -> None:
+        self.sources = sources
+        self.lengths = [len(source) for source in sources.values()]
+
+    def __len__(self) -> int:
+        return sum(self.lengths)
+
+    def read(self, position: int) -> tuple[Image, Image, str]:
+        for name, source in self.sources.items():
+            if position < len(source):
+                visible, infrared, stem = source.read(position)
+                return visible, infrared, f"{name}/{stem}" if len(self.sources) > 1 else stem
+            position -= len(source)
+        raise IndexError(f"Expected a position below {len(self)}, got {position + len(self)}.")
+
+
+class FusionDataModule(LightningDataModule):
+    """Pairs of visible and infrared images, degraded on the device after the transfer.
+
+    Training takes crops, several from each decoded pair; testing and predicting take whole images, one set per root,
+    named after its folder. What a sample looks like, crop, flips and corruption, is a pure function of (seed, epoch,
+    index): no number of workers, devices or samples in a batch changes it.
+
+    Args:
+        layout: how the folders are arranged; ``scenes`` generates road scenes and needs no data.
+        root: folder of the set, or several to train on and test all together.
+        crop: side of the training crops in pixels.
+        crops_per_pair: crops from each decoded pair; divides ``batch_size``.
+        batch_size: crops in a training batch, on each device.
+        val_crop: side of the crops, one from each pair, that validation looks at; whole images if null.
+        mix: how often each of several sets comes up in training: by its size, or all equally.
+        degradation: what training and validation samples suffer, each source on its own; nothing if null.
+        test_degradation: what test and predict samples suffer, the same at every call; nothing if null.
+        degrade: which of the sources.
+        num_workers: processes that read; they do not change what is read.
+        seed: of order, crops, flips, degradations and scenes.
+        num_scenes: how many training scenes; an eighth as many for validation and a quarter for test, at least 2.
+        scene_size: height and width of the scenes in pixels.
+
+    Raises:
+        InputError: A setting contradicts another, or the data is not as the layout says.
+    """
+
+    def __init__(
+        self,
+        layout: Layout = "scenes",
+        root: str | list[str] | None = None,
+        crop: int = 96,
+        crops_per_pair: int = 4,
+        batch_size: int = 8,
+        val_crop: int | None = None,
+        mix: Mix = "proportional",
+        degradation: Composition | None = None,
+        test_degradation: Composition | None = None,
+        degrade: Literal["both", "visible", "infrared"] = "both",
+        num_workers: int = 2,
+        seed: int = 0,
+        num_scenes: int = 64,
+        scene_size: tuple[int, int] = (240, 320),
+    ) -> None:
+        super().__init__()
+        if crops_per_pair < 1 or batch_size < 1 or batch_size % crops_per_pair:
+            raise InputError(
+                f"data.batch_size counts crops, so data.crops_per_pair must divide it; got a batch_size of "
+                f"{batch_size} with {crops_per_pair} crops per pair."
+            )
+        if layout == "scenes":
+            if root is not None:
+                raise InputError(f"data.layout is scenes, which needs no folder, but data.root is {root}: drop one.")
+        elif root is None:
+            raise InputError(
+                f"data.root is missing: the layout {layout} reads a folder. Name it with --data.root, or use "
+                "--data.layout scenes to train without any data."
+            )
+        self.layout = layout
+        self.roots = _named_roots([root] if isinstance(root, str) else root or [])
+        self.crop = crop
+        self.crops_per_pair = crops_per_pair
+        self.batch_size = batch_size
+        self.val_crop = val_crop
+        self.mix: Mix = mix
+        self.degradation = degradation
+        self.test_degradation = test_degradation
+        self.degraded = {"visible", "infrared"} if degrade == "both" else {degrade}
+        self.num_workers = num_workers
+        self.seed = seed
+        self.num_scenes = num_scenes
+        self.scene_size = scene_size
+
+    @property
+    def test_sets(self) -> list[str]:
+        """Names of the sets that testing and predicting go through, in the order of their loaders."""
+        return list(self.roots) or ["scenes"]
+
+    def setup(self, stage: str) -> None:
+        """Find the pairs of the splits that this stage needs.
+
+        Raises:
+            InputError: A folder, a split or a partner is missing.
+        """
+        if stage == "fit":
+            self.train_pairs = PairedImages(
+                _Joined(self._sources("train")), self.crop, self.crops_per_pair, flip=True, seed=self.seed
+            )
+            if len(self.train_pairs) * self.crops_per_pair < self.batch_size * self._processes:
+                raise InputError(
+                    f"{len(self.train_pairs)} training pairs give {len(self.train_pairs) * self.crops_per_pair} "
+                    f"crops, too few for one batch of {self.batch_size} on {self._processes} device(s): lower "
+                    "data.batch_size, raise data.crops_per_pair, or add pairs."
+                )
+        if stage in ("fit", "validate"):
+            self.val_pairs = PairedImages(_Joined(self._sources("val")), self.val_crop, seed=self.seed)
+        if stage in ("test", "predict"):
+            self.test_pairs = [PairedImages(source) for source in self._sources("test").values()]
+
+    def _sources(self, split: Split) -> dict[str, PairSource]:
+        if self.layout == "scenes":
+            share = {"train": 1, "val": 8, "test": 4}[split]
+            count = max(2, self.num_scenes // share)
+            return {"scenes": ScenePairs(split, count, self.seed, self.scene_size)}
+        return {name: PairFiles(find_pairs(self.layout, root, split)) for name, root in self.roots.items()}
+
+    @property
+    def _processes(self) -> int:
+        return self.trainer.world_size if self.trainer else 1
+
+    @property
+    def _rank(self) -> int:
+        return self.trainer.global_rank if self.trainer else 0
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Shuffled batches of ``batch_size`` crops."""
+        source = self.train_pairs.source
+        assert isinstance(source, _Joined)
+        sampler = TrainingSampler(
+            self.train_pairs, source.lengths, self.mix, self.seed, processes=self._processes, rank=self._rank
+        )
+        return self._loader(self.train_pairs, sampler, self.batch_size // self.crops_per_pair, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """The validation pairs in order: whole, one by one, or a crop of each in batches."""
+        return self._evaluated(self.val_pairs, self.batch_size if self.val_crop else 1)
+
+    def test_dataloader(self) -> list[DataLoader[Any]]:
+        """One loader for each of `test_sets`, whole images one by one."""
+        return [self._evaluated(pairs, 1) for pairs in self.test_pairs]
+
+    def predict_dataloader(self) -> list[DataLoader[Any]]:
+        """The test loaders."""
+        return self.test_dataloader()
+
+    def _evaluated(self, pairs: PairedImages, batch_size: int) -> DataLoader[Any]:
+        return self._loader(pairs, WithoutDuplicates(pairs, self._processes, self._rank), batch_size, drop_last=False)
+
+    def _loader(
+        self, pairs: PairedImages, sampler: TrainingSampler | WithoutDuplicates, batch_size: int, drop_last: bool
+    ) -> DataLoader[Any]:
+        return DataLoader(
+            pairs,
+            batch_size=batch_size,
+            sampler=sampler,
+            drop_last=drop_last,
+            collate_fn=collate,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
+        """Degrade the batch on its device; see `dream_if.data.degradations.degrade_batch`."""
+        trainer = self.trainer
+        training = trainer is not None and trainer.training
+        fitting = training or (trainer is not None and (trainer.validating or trainer.sanity_checking))
+        composition = self.degradation if fitting else self.test_degradation
+        return degrade_batch(
+            batch,
+            visible=composition if "visible" in self.degraded else None,
+            infrared=composition if "infrared" in self.degraded else None,
+            seed=self.seed,
+            epoch=trainer.current_epoch if training and trainer is not None else 0,
+            split="train" if training else "val" if fitting else "test",
+        )
+
+
+def _named_roots(roots: Sequence[str]) -> dict[str, Path]:
+    """Each root under the name of its folder.
+
+    Raises:
+        InputError: Two have the same name, and so could not be told apart in a table.
+    """
+    named: dict[str, Path] = {}
+    for root in roots:
+        path = Path(root)
+        name = path.resolve().name
+        if name in named:
+            raise InputError(f"data.root names two folders called {name}: {named[name]} and {path}; rename one.")
+        named[name] = path
+    return named

@@ -1,0 +1,80 @@
+"""Which pairs make up an epoch, and which process sees which of them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, TypeAlias
+
+import torch
+from torch.utils.data import Dataset, DistributedSampler
+
+__all__ = ["Mix", "TrainingSampler", "WithoutDuplicates"]
+
+Mix: TypeAlias = Literal["proportional", "equal"]
+
+
+class TrainingSampler(DistributedSampler[Any]):
+    """Positions of training pairs in random order, the same order for any number of processes.
+
+    The order is a pure function of (seed, epoch), and process ``r`` of ``n`` takes every n-th position from ``r`` on.
+    So the pairs that ``n`` processes see in one step are those that one process sees with an n-fold batch. A remainder
+    that the processes cannot share is left out of the epoch.
+
+    It is a `DistributedSampler` so that Lightning leaves it as it is, and tells it the epoch.
+
+    Args:
+        dataset: the pairs of all sets, one set after the other.
+        lengths: how many pairs each set has; they sum to ``len(dataset)``.
+        mix: ``"proportional"``: every pair once an epoch. ``"equal"``: as many in all, but every set equally often,
+            small ones repeated and large ones spread over epochs.
+        seed: of the order.
+        processes: how many share the pairs.
+        rank: which of them this is.
+    """
+
+    def __init__(
+        self, dataset: Dataset[Any], lengths: Sequence[int], mix: Mix, seed: int, processes: int, rank: int
+    ) -> None:
+        super().__init__(dataset, num_replicas=processes, rank=rank, shuffle=True, seed=seed, drop_last=True)
+        self.lengths = list(lengths)
+        self.mix = mix
+        self.num_samples = sum(self.lengths) // processes
+        self.total_size = self.num_samples * processes
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:  # type: ignore[override]  # our datasets take (epoch, position)
+        """(epoch, position) of this process's share."""
+        generator = torch.Generator().manual_seed((self.seed << 20) + self.epoch)
+        mixed = self._equal if self.mix == "equal" else self._proportional
+        order = mixed(generator)
+        share = order[: self.total_size][self.rank :: self.num_replicas]
+        return iter([(self.epoch, position) for position in share.tolist()])
+
+    def _proportional(self, generator: torch.Generator) -> torch.Tensor:
+        return torch.randperm(sum(self.lengths), generator=generator)
+
+    def _equal(self, generator: torch.Generator) -> torch.Tensor:
+        total, count = sum(self.lengths), len(self.lengths)
+        chosen, first = [], 0
+        for place, length in enumerate(self.lengths):
+            wanted = total // count + (place < total % count)
+            rounds = [torch.randperm(length, generator=generator) for _ in range(-(-wanted // length))]
+            chosen.append(first + torch.cat(rounds)[:wanted])
+            first += length
+        return torch.cat(chosen)[torch.randperm(total, generator=generator)]
+
+
+class WithoutDuplicates(DistributedSampler[Any]):
+    """Every position once over all processes, in order: no image is scored twice to even out the shares.
+
+    Args:
+        dataset: the pairs.
+        processes: how many share them.
+        rank: which of them this is.
+    """
+
+    def __init__(self, dataset: Dataset[Any], processes: int, rank: int) -> None:
+        super().__init__(dataset, num_replicas=processes, rank=rank, shuffle=False)
+        self.positions = range(rank, len(dataset), processes)  # type: ignore[arg-type]  # ours have a length
+        self.num_samples = len(self.positions)
+
+    def __iter__(self) -> Iterator[int]:
+        """Positions of this process's share."""
+        return iter(self.positions)

@@ -1,0 +1,11 @@
+"""What a user's mistake becomes."""
+
+__all__ = ["InputError"]
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used: a file, a folder, a key, a value.
+
+    The message is all the user sees, so it names the thing, what was expected, what came, and what to do.
+    The command line prints it without a traceback and exits with status 2.
+    """

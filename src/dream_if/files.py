@@ -1,0 +1,44 @@
+"""Writing files so that what is there is always whole."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from dream_if.errors import InputError
+
+__all__ = ["make_folder", "write_atomically"]
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder for output, and its parents, unless it is there.
+
+    Raises:
+        InputError: It cannot be made or written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: this output folder cannot be made ({error.strerror}); name another.") from error
+    if not os.access(path, os.W_OK):
+        raise InputError(f"{path}: this output folder cannot be written to; change its rights or name another.")
+    return path
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file at once: under its name there is the old content or the new, never a part.
+
+    Raises:
+        InputError: The folder cannot be written to, or the disk is full.
+    """
+    make_folder(path.parent)
+    part = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            part = Path(file.name)
+            file.write(data)
+        part.chmod(0o644)  # a temporary file is its owner's alone
+        part.replace(path)
+    except OSError as error:
+        if part is not None:
+            part.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot be written ({error.strerror}).") from error

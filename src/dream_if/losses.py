@@ -1,0 +1,178 @@
+"""The training objective (Dream-IF, Eqs. 8 and 9): pixel, gradient, SSIM, colour and dominance terms.
+
+All terms compare with the clean sources, which is what teaches the network to restore, and all run in float32
+whatever the network ran in. Images are (B, 3, H, W) or (B, 1, H, W) in [0, 1]; each term is a mean, so that its size
+does not depend on the image's.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from kornia.color import rgb_to_ycbcr
+from torch import Tensor
+
+__all__ = [
+    "FusionLoss",
+    "LossWeights",
+    "colour_loss",
+    "dominance_loss",
+    "gradient_loss",
+    "pixel_loss",
+    "sobel",
+    "ssim",
+    "ssim_loss",
+]
+
+
+@dataclass
+class LossWeights:
+    """How much each term counts; a weight of 0 leaves the term out.
+
+    Attributes:
+        pixel: L1 to the brighter source, or to the sources' mean during warm-up.
+        gradient: L1 to the stronger source gradient.
+        ssim: one minus structural similarity, mean over both sources.
+        colour: L1 on the chroma of the visible source.
+        dominance: squared distance of the summed dominance maps from one.
+    """
+
+    pixel: float = 1.0
+    gradient: float = 3.0
+    ssim: float = 0.5
+    colour: float = 1.0
+    dominance: float = 20.0
+
+    def __post_init__(self) -> None:
+        """Refuse negative weights, which would reward the error."""
+        for name, value in vars(self).items():
+            if value < 0:
+                raise ValueError(f"The loss weight {name} must be 0 or more, got {value}.")
+
+
+def _warmup_weights() -> LossWeights:
+    return LossWeights(pixel=3.0, gradient=0.0, ssim=1.0, colour=1.0, dominance=20.0)
+
+
+@dataclass
+class FusionLoss:
+    """The weighted sum of all terms, and each of them by name.
+
+    For the first ``warmup_epochs`` the target is the mean of the sources, without a gradient term: an easy start from
+    which the dominance maps settle. Then the target is the brighter source and the stronger gradient.
+
+    Args:
+        weights: after the warm-up (Eq. 8).
+        warmup_weights: during it.
+        warmup_epochs: how long it lasts, in epochs.
+    """
+
+    weights: LossWeights = field(default_factory=LossWeights)
+    warmup_weights: LossWeights = field(default_factory=_warmup_weights)
+    warmup_epochs: int = 20
+
+    def __call__(
+        self,
+        fused: Tensor,
+        visible: Tensor,
+        infrared: Tensor,
+        dominance_visible: tuple[Tensor, ...],
+        dominance_infrared: tuple[Tensor, ...],
+        epoch: int,
+    ) -> dict[str, Tensor]:
+        """Score a batch.
+
+        Args:
+            fused: (B, 3, H, W), the network's output, unclamped.
+            visible: (B, 3, H, W) in [0, 1], the clean source.
+            infrared: (B, 1, H, W) in [0, 1], the clean source.
+            dominance_visible: (B, 1, h, w) maps by level; empty without RD.
+            dominance_infrared: likewise.
+            epoch: the current epoch, from 0; decides about the warm-up.
+
+        Returns:
+            ``total`` and each term that counts, unweighted, as float32 scalars.
+        """
+        warming_up = epoch < self.warmup_epochs
+        weights = self.warmup_weights if warming_up else self.weights
+        with torch.autocast(fused.device.type, enabled=False):
+            fused, visible, infrared = fused.float(), visible.float(), infrared.float()
+            fused_ycbcr, visible_ycbcr = rgb_to_ycbcr(fused), rgb_to_ycbcr(visible)
+            luminance = fused_ycbcr[:, :1], visible_ycbcr[:, :1], infrared
+            terms: dict[str, Tensor] = {}
+            if weights.pixel:
+                terms["pixel"] = pixel_loss(*luminance, target="mean" if warming_up else "max")
+            if weights.gradient:
+                terms["gradient"] = gradient_loss(*luminance)
+            if weights.ssim:
+                terms["ssim"] = ssim_loss(*luminance)
+            if weights.colour:
+                terms["colour"] = colour_loss(fused_ycbcr, visible_ycbcr)
+            if weights.dominance and dominance_visible:
+                terms["dominance"] = dominance_loss(dominance_visible, dominance_infrared)
+            total = sum((getattr(weights, name) * term for name, term in terms.items()), fused.new_zeros(()))
+        return {"total": total, **terms}
+
+
+def pixel_loss(fused: Tensor, visible: Tensor, infrared: Tensor, target: str) -> Tensor:
+    """L1 between the fused luminance and, per pixel, the sources' ``"max"`` or ``"mean"``. All (B, 1, H, W).
+
+    On luminance, because the maximum taken channel by channel would pull every warm object towards white and so
+    contradict the colour term; hue is that term's business alone.
+    """
+    goal = torch.maximum(visible, infrared) if target == "max" else (visible + infrared) / 2
+    return F.l1_loss(fused, goal)
+
+
+def sobel(image: Tensor) -> Tensor:
+    """Signed Sobel derivatives along x and y, borders replicated. (B, 1, H, W) -> (B, 2, H, W)."""
+    smooth, difference = image.new_tensor([1.0, 2.0, 1.0]), image.new_tensor([-1.0, 0.0, 1.0])
+    along_x = torch.outer(smooth, difference)
+    kernels = torch.stack([along_x, along_x.T]).unsqueeze(1)
+    return F.conv2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), kernels)
+
+
+def gradient_loss(fused: Tensor, visible: Tensor, infrared: Tensor) -> Tensor:
+    """L1 to the source derivative of larger magnitude, its sign kept, per pixel and direction. All (B, 1, H, W)."""
+    of_visible, of_infrared = sobel(visible), sobel(infrared)
+    stronger = torch.where(of_visible.abs() >= of_infrared.abs(), of_visible, of_infrared)
+    return F.l1_loss(sobel(fused), stronger)
+
+
+def ssim_loss(fused: Tensor, visible: Tensor, infrared: Tensor) -> Tensor:
+    """Mean over the two sources of one minus `ssim`. All (B, 1, H, W)."""
+    return 1 - (ssim(fused, visible) + ssim(fused, infrared)) / 2
+
+
+def ssim(first: Tensor, second: Tensor) -> Tensor:
+    """Structural similarity (Wang et al. 2004), mean over images and windows that fit, of (B, 1, H, W) in [0, 1].
+
+    An 11x11 Gaussian window of sigma 1.5, shrunk to the largest odd size that fits a smaller image.
+    """
+    size = min(11, *((side - 1) // 2 * 2 + 1 for side in first.shape[-2:]))
+    offsets = torch.arange(size, device=first.device, dtype=first.dtype) - size // 2
+    window = torch.exp(-(offsets**2) / (2 * 1.5**2))
+    window = window / window.sum()
+    moments = torch.cat([first, second, first * first, second * second, first * second], dim=1)
+    moments = F.conv2d(moments, window.view(1, 1, 1, -1).expand(5, -1, -1, -1), groups=5)
+    moments = F.conv2d(moments, window.view(1, 1, -1, 1).expand(5, -1, -1, -1), groups=5)
+    mean_1, mean_2, square_1, square_2, product = moments.unbind(dim=1)
+    variance_1, variance_2 = square_1 - mean_1**2, square_2 - mean_2**2
+    covariance = product - mean_1 * mean_2
+    c1, c2 = 0.01**2, 0.03**2
+    similarity = (2 * mean_1 * mean_2 + c1) * (2 * covariance + c2)
+    return (similarity / ((mean_1**2 + mean_2**2 + c1) * (variance_1 + variance_2 + c2))).mean()
+
+
+def colour_loss(fused_ycbcr: Tensor, visible_ycbcr: Tensor) -> Tensor:
+    """L1 between the Cb and Cr of fused and visible image. Both (B, 3, H, W), Y, Cb, Cr."""
+    return F.l1_loss(fused_ycbcr[:, 1:], visible_ycbcr[:, 1:])
+
+
+def dominance_loss(visible: tuple[Tensor, ...], infrared: tuple[Tensor, ...]) -> Tensor:
+    """Mean over levels of the mean squared distance of ``RD_visible + RD_infrared`` from one.
+
+    The paper's Eq. 9 as printed, a plain sum minus one, has no lowest value; this is its evident purpose, with one.
+    """
+    errors = [((v.float() + i.float() - 1) ** 2).mean() for v, i in zip(visible, infrared, strict=True)]
+    return torch.stack(errors).mean()

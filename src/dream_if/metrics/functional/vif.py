@@ -1,0 +1,130 @@
+"""Visual information fidelity: the sum of pixel-domain VIF, and VIFF of Han et al."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from dream_if.metrics.functional._filters import centred_plane, filter_valid, gaussian_window
+from dream_if.metrics.functional._planes import metric_of_triple
+from dream_if.metrics.functional._sharing import share
+
+__all__ = ["vif", "viff"]
+
+_WINDOWS = tuple(gaussian_window(size, size / 5) for size in (17, 9, 5, 3))
+_SMALLEST = 41  # below, the fourth scale has no position where its window fits
+_EPSILON = 1e-10
+_SCALE_WEIGHTS = (1 / 2.15, 0.0, 0.15 / 2.15, 1 / 2.15)
+_HAN_NOISE = 0.005 * 255 * 255
+_LN10 = math.log(10)
+
+
+@share
+def _pyramid(plane: Tensor) -> list[Tensor]:
+    """Four scales of (B, H, W), centred."""
+    scales = [centred_plane(plane)[0]]
+    for window in _WINDOWS[1:]:
+        scales.append(filter_valid(scales[-1], window)[:, ::2, ::2].contiguous())
+    return scales
+
+
+@share
+def _moments(plane: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Local mean and variance (not below 0) at each scale."""
+    moments = []
+    for level, window in zip(_pyramid(plane), _WINDOWS, strict=True):
+        mean = filter_valid(level, window)
+        variance = filter_valid(level.square(), window).sub_(mean.square()).clamp_(min=0)
+        moments.append((mean, variance))
+    return moments
+
+
+@share
+def _channel(source: Tensor, fused: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """The distortion channel F = g S + noise at each scale: gain g, noise variance sv, source variance v1."""
+    channel = []
+    levels = zip(_pyramid(source), _pyramid(fused), _moments(source), _moments(fused), _WINDOWS, strict=True)
+    for level_s, level_f, (mean_s, v1), (mean_f, v2), window in levels:
+        covariance = filter_valid(level_s * level_f, window).sub_(mean_s * mean_f)
+        gain = covariance / (v1 + _EPSILON)
+        noise = v2 - covariance.mul_(gain)
+        flat_source, flat_fused = v1 < _EPSILON, v2 < _EPSILON
+        gain = gain.masked_fill_(flat_source | flat_fused, 0)
+        noise = torch.where(flat_source, v2, noise).masked_fill_(flat_fused, 0)
+        noise = torch.where(gain < 0, v2, noise).clamp_(min=_EPSILON)
+        channel.append((gain.clamp_(min=0), noise, v1.masked_fill(flat_source, 0)))
+    return channel
+
+
+def _information(gain: Tensor, noise: Tensor, variance: Tensor, neural_noise: float) -> tuple[Tensor, Tensor]:
+    """Information kept, log10(1 + g^2 v1 / (sv + N0)), and available, log10(1 + v1 / N0), at every position."""
+    kept = gain.square().mul_(variance).div_(noise + neural_noise).log1p_()
+    available = (variance / neural_noise).log1p_()
+    return kept.div_(_LN10), available.div_(_LN10)
+
+
+@metric_of_triple(at_least=_SMALLEST)
+def vif(fused: Tensor, visible: Tensor, infrared: Tensor, *, empty: Literal["nan", "one"] = "nan") -> Tensor:
+    """VIF = VIFp(infrared, F) + VIFp(visible, F), VIFp = information kept / information available over four scales.
+
+    Pixel-domain VIF with noise variance 2 and the source as reference (Sheikh and Bovik, "Image information and visual
+    quality", IEEE Trans. Image Processing 15(2), 2006). Several fusion codes print this sum as "VIFF".
+
+    Args:
+        fused: (B, 1, H, W) or (B, H, W), levels 0..255; H, W >= 41.
+        visible: like `fused`.
+        infrared: like `fused`.
+        empty: what a source without information (a constant one) counts: NaN makes the image undefined, "one" is what
+            the CDDFuse code does.
+
+    Returns:
+        (B,) values >= 0, usually 0.3..1.3; 2 where F equals both sources.
+    """
+    total = torch.zeros_like(fused[:, 0, 0])
+    for source in (infrared, visible):
+        kept, available = torch.zeros_like(total), torch.zeros_like(total)
+        for gain, noise, variance in _channel(source, fused):
+            kept_here, available_here = _information(gain, noise, variance, neural_noise=2.0)
+            kept = kept + kept_here.sum(dim=(1, 2))
+            available = available + available_here.sum(dim=(1, 2))
+        pair = kept / available
+        total = total + (torch.where(available == 0, 1.0, pair) if empty == "one" else pair)
+    return total
+
+
+@metric_of_triple(at_least=_SMALLEST)
+def viff(
+    fused: Tensor, visible: Tensor, infrared: Tensor, *, first: Literal["infrared", "visible"] = "infrared"
+) -> Tensor:
+    """VIFF: at each position the source whose gain is smaller counts; a weighted mean of the four scales' ratios.
+
+    VIFF = (V1 + 0.15 V3 + V4) / 2.15, V = (sum kept + 1e-7 n) / (sum available + 1e-7 n), noise variance 0.005 255^2
+    (Han, Cai, Cao and Xu, "A new image fusion performance metric based on visual information fidelity", Information
+    Fusion 14(2), 2013).
+
+    Args:
+        fused: (B, 1, H, W) or (B, H, W), levels 0..255; H, W >= 41.
+        visible: like `fused`.
+        infrared: like `fused`.
+        first: the first source; positions with equal gains go to the other one.
+
+    Returns:
+        (B,) values >= 0, usually 0.2..1.0. 1 for a perfect result, but also where the sources hold no information.
+    """
+    one, other = (infrared, visible) if first == "infrared" else (visible, infrared)
+    total = torch.zeros_like(fused[:, 0, 0])
+    scales = zip(_channel(one, fused), _channel(other, fused), _SCALE_WEIGHTS, strict=True)
+    for (gain, noise, variance), (other_gain, other_noise, other_variance), weight in scales:
+        if weight == 0:
+            continue
+        smaller = gain < other_gain
+        kept, available = _information(
+            torch.where(smaller, gain, other_gain),
+            torch.where(smaller, noise, other_noise),
+            torch.where(smaller, variance, other_variance),
+            _HAN_NOISE,
+        )
+        floor = 1e-7 * gain[0].numel()
+        total = total + weight * (kept.sum(dim=(1, 2)) + floor) / (available.sum(dim=(1, 2)) + floor)
+    return total

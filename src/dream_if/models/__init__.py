@@ -1,0 +1,5 @@
+"""The fusion network. Imports nothing of ours beside itself, so that it can be used alone."""
+
+from dream_if.models.dream_if import DreamIF, FusionOutput
+
+__all__ = ["DreamIF", "FusionOutput"]

@@ -1,0 +1,237 @@
+"""Dream-IF: dynamic relative enhancement for image fusion, the network (Xu et al., Fig. 2 and Eqs. 1-7)."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple, final
+
+import torch
+import torch.nn.functional as F
+from einops import repeat
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+
+from dream_if.models.enhancement import RelativeEnhancement
+from dream_if.models.restormer import Downsample, PatchEmbedding, TransformerBlock, Upsample, blocks
+
+__all__ = ["DreamIF", "FusionOutput"]
+
+# PromptIR's prompts at the full width of 48, by level from full resolution down: channels, and height = width.
+PROMPTS = ((64, 64), (128, 32), (320, 16))
+MINIMUM_SIDE = 16  # pixels; three halvings leave two, which is as little as a 3x3 convolution has use for
+
+
+class FusionOutput(NamedTuple):
+    """What `DreamIF` returns.
+
+    Attributes:
+        fused: (B, 3, H, W), near [0, 1] but not clamped, so that gradients pass everywhere.
+        dominance_visible: one (B, 1, h, w) map in (0, 1) per decoder level, full resolution first; empty without RD.
+        dominance_infrared: likewise for the infrared source.
+    """
+
+    fused: Tensor
+    dominance_visible: tuple[Tensor, ...]
+    dominance_infrared: tuple[Tensor, ...]
+
+
+class Encoder(nn.Module):
+    """Four levels of Restormer blocks (Eq. 1): an image becomes features at 1, 1/2, 1/4 and 1/8 of its size."""
+
+    def __init__(self, dim: int, num_blocks: Sequence[int], num_heads: Sequence[int], ffn_expansion: float) -> None:
+        super().__init__()
+        widths = [dim * 2**level for level in range(4)]
+        self.embed = PatchEmbedding(dim)
+        self.levels = nn.ModuleList(
+            blocks(count, partial(TransformerBlock, width, heads, ffn_expansion))
+            for count, width, heads in zip(num_blocks, widths, num_heads, strict=True)
+        )
+        self.down = nn.ModuleList(Downsample(width) for width in widths[:-1])
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) -> the four levels' features, full resolution first."""
+        features = self.embed(image)
+        pyramid = []
+        for level, down in zip(self.levels, [*self.down, None], strict=True):
+            features = level(features)
+            pyramid.append(features)
+            if down is not None:
+                features = down(features)
+        return pyramid
+
+
+class DecoderLevel(nn.Module):
+    """One level up (Eqs. 2 and 7): up-sample, join the encoder's feature, enhance, refine by Restormer blocks."""
+
+    def __init__(
+        self, width_below: int, width: int, skip: int, enhance: RelativeEnhancement | None, levels: nn.Sequential
+    ) -> None:
+        super().__init__()
+        self.up = Upsample(width_below)
+        joined = width_below // 2 + skip
+        self.merge = nn.Conv2d(joined, width, 1, bias=False) if joined != width else nn.Identity()
+        self.enhance = enhance
+        self.blocks = levels
+
+    def forward(self, features: Tensor, skip: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """(2B, 2C, h, w) and the encoder's (2B, C, 2h, 2w) -> features and dominance, or None without RD, at 2h, 2w."""
+        features = self.up(features)
+        if skip is not None:
+            features = torch.cat([features, skip], dim=1)
+        features = self.merge(features)
+        dominance = None
+        if self.enhance is not None:
+            features, dominance = self.enhance(features)
+        return self.blocks(features), dominance
+
+
+@final
+class DreamIF(
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="dream-if",
+    license="apache-2.0",
+    tags=["image-fusion", "infrared", "image-restoration"],
+):
+    """Fuses a visible and an infrared image of one scene, restoring both on the way.
+
+    One encoder and one decoder serve both sources, run once on the two stacked along the batch. Sizes are by level,
+    full resolution first. ``save_pretrained(folder)`` and ``DreamIF.from_pretrained(folder_or_hub_id)`` keep weights
+    as safetensors beside a JSON of these arguments.
+
+    Args:
+        dim: channels at full resolution; they double at each level down.
+        num_blocks: Restormer blocks at each of the four levels.
+        num_refinement_blocks: blocks on the summed sources before the last convolution (Eq. 3).
+        num_heads: attention heads at each of the four levels.
+        ffn_expansion: hidden over outer channels in the feed-forward network.
+        use_rd: relative dominance (Eq. 4).
+        use_ce: cross enhancement (Eq. 5); needs ``use_rd``.
+        use_se: self enhancement (Eq. 6); needs ``use_rd``.
+        skip_connections: join the encoder's features in the decoder, as in a U-Net.
+        shared_encoder: one encoder for both sources; otherwise one each.
+
+    Raises:
+        ValueError: CE or SE without RD, lists of other than four levels, or widths that heads do not divide.
+    """
+
+    def __init__(
+        self,
+        dim: int = 48,
+        num_blocks: list[int] = [4, 6, 6, 8],  # noqa: B006  (read, never changed; a list is what YAML gives)
+        num_refinement_blocks: int = 4,
+        num_heads: list[int] = [1, 2, 4, 8],  # noqa: B006
+        ffn_expansion: float = 2.66,
+        use_rd: bool = True,
+        use_ce: bool = True,
+        use_se: bool = True,
+        skip_connections: bool = True,
+        shared_encoder: bool = True,
+    ) -> None:
+        super().__init__()
+        if (use_ce or use_se) and not use_rd:
+            asked = " and ".join(name for name, on in (("use_ce", use_ce), ("use_se", use_se)) if on)
+            raise ValueError(
+                f"{asked} needs use_rd: cross and self enhancement are guided by the relative dominance. "
+                f"Set use_rd to true, or {asked} to false."
+            )
+        if len(num_blocks) != 4 or len(num_heads) != 4:
+            raise ValueError(
+                f"num_blocks and num_heads give one number for each of four levels, got {num_blocks} and {num_heads}."
+            )
+        self.skip_connections = skip_connections
+        self.encoder = Encoder(dim, num_blocks, num_heads, ffn_expansion)
+        self.encoder_infrared = None if shared_encoder else Encoder(dim, num_blocks, num_heads, ffn_expansion)
+
+        encoder_widths = [dim * 2**level for level in range(4)]
+        widths = [2 * dim, 2 * dim, 4 * dim]  # of the decoder; level 1 keeps both halves of its join, as in Restormer
+        self.decoder = nn.ModuleList()
+        for level in (2, 1, 0):
+            prompt_channels, prompt_size = PROMPTS[level]
+            enhance = RelativeEnhancement(
+                widths[level],
+                num_heads[level],
+                ffn_expansion,
+                prompt_dim=max(8, round(prompt_channels * dim / 48 / 8) * 8),
+                prompt_size=prompt_size,
+                use_ce=use_ce,
+                use_se=use_se,
+            )
+            self.decoder.append(
+                DecoderLevel(
+                    width_below=encoder_widths[3] if level == 2 else widths[level + 1],
+                    width=widths[level],
+                    skip=encoder_widths[level] if skip_connections else 0,
+                    enhance=enhance if use_rd else None,
+                    levels=blocks(
+                        num_blocks[level],
+                        partial(TransformerBlock, widths[level], num_heads[level], ffn_expansion),
+                    ),
+                )
+            )
+        self.fusion = nn.Sequential(
+            blocks(num_refinement_blocks, partial(TransformerBlock, widths[0], num_heads[0], ffn_expansion)),
+            nn.Conv2d(widths[0], 3, 3, padding=1, bias=False),
+        )
+        self.to(memory_format=torch.channels_last)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments: what ``save_pretrained`` and a checkpoint keep beside the weights."""
+        return dict(self._hub_mixin_config)
+
+    def forward(self, visible: Tensor, infrared: Tensor) -> FusionOutput:
+        """Fuse a batch of pairs.
+
+        Args:
+            visible: (B, 3, H, W) in [0, 1], H and W at least 16.
+            infrared: (B, 1, H, W) in [0, 1].
+
+        Returns:
+            The fused images, (B, 3, H, W), and the dominance maps.
+
+        Raises:
+            ValueError: the shapes are not these.
+        """
+        check_shapes(visible, infrared)
+        height, width = visible.shape[-2:]
+        sources = torch.cat([visible, repeat(infrared, "b 1 h w -> b c h w", c=3)])
+        sources = F.pad(sources, (0, -width % 8, 0, -height % 8), mode="reflect")
+
+        pyramid = self.encode(sources.contiguous(memory_format=torch.channels_last))
+        features = pyramid.pop()
+        maps: list[Tensor] = []
+        for level in self.decoder:
+            skip = pyramid.pop() if self.skip_connections else None
+            features, dominance = level(features, skip)
+            if dominance is not None:
+                maps.insert(0, dominance)
+
+        fused = self.fusion(sum(features.chunk(2)))
+        halves = [
+            dominance[..., : -(-height // 2**level), : -(-width // 2**level)].chunk(2)
+            for level, dominance in enumerate(maps)
+        ]
+        return FusionOutput(
+            fused[..., :height, :width],
+            dominance_visible=tuple(visible_map for visible_map, _ in halves),
+            dominance_infrared=tuple(infrared_map for _, infrared_map in halves),
+        )
+
+    def encode(self, sources: Tensor) -> list[Tensor]:
+        """The four levels' features of the stacked sources, (2B, 3, H, W), full resolution first."""
+        if self.encoder_infrared is None:
+            return self.encoder(sources)
+        visible, infrared = sources.chunk(2)
+        pyramids = zip(self.encoder(visible), self.encoder_infrared(infrared), strict=True)
+        return [torch.cat(pair) for pair in pyramids]
+
+
+def check_shapes(visible: Tensor, infrared: Tensor) -> None:
+    """Raise ValueError, with both shapes, unless this is a batch of pairs that the network takes."""
+    batch, _, height, width = visible.shape if visible.ndim == 4 else (0, 0, 0, 0)
+    expected = (batch, 3, height, width), (batch, 1, height, width)
+    if (tuple(visible.shape), tuple(infrared.shape)) != expected or min(height, width) < MINIMUM_SIDE:
+        raise ValueError(
+            f"DreamIF takes visible (B, 3, H, W) and infrared (B, 1, H, W) with H and W at least {MINIMUM_SIDE}, "
+            f"got {tuple(visible.shape)} and {tuple(infrared.shape)}."
+        )

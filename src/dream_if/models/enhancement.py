@@ -1,0 +1,139 @@
+"""Relative enhancement (Dream-IF, Eqs. 4-7): what each source is sure of repairs the other, and itself.
+
+The two sources travel stacked along the batch, visible first: features are (2B, C, H, W). Everything here treats both
+alike with the same weights; only `CrossEnhancement` looks from one to the other, by `swap_sources`.
+"""
+
+import torch
+import torch.nn.functional as F
+from einops import einsum
+from torch import Tensor, nn
+
+from dream_if.models.restormer import TransformerBlock
+
+__all__ = [
+    "CrossEnhancement",
+    "PromptGenerator",
+    "RelativeDominance",
+    "RelativeEnhancement",
+    "SelfEnhancement",
+    "swap_sources",
+]
+
+
+def swap_sources(stacked: Tensor) -> Tensor:
+    """Exchange the two halves of the batch: visible finds infrared's features in its place, and the reverse."""
+    visible, infrared = stacked.chunk(2)
+    return torch.cat([infrared, visible])
+
+
+class RelativeDominance(nn.Module):
+    """RD (Eq. 4): how much each pixel of a source is to be trusted, in (0, 1). (2B, C, H, W) -> (2B, 1, H, W).
+
+    That the two sources' values sum to one is asked for by the dominance loss, not built in.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(dim, 1, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the dominance map of each source."""
+        return self.conv(features).sigmoid()
+
+
+class CrossEnhancement(nn.Module):
+    """CE (Eq. 5): each source gains what the other is sure of, ``F + Conv(F_other) * RD_other``."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(dim, dim, 3, padding=1, bias=False)
+
+    def forward(self, features: Tensor, dominance: Tensor) -> Tensor:
+        """(2B, C, H, W) and (2B, 1, H, W) -> (2B, C, H, W)."""
+        return features + swap_sources(self.conv(features) * dominance)
+
+
+class PromptGenerator(nn.Module):
+    """RDP (Eq. 6): a prompt for the feature at hand, mixed from learned components (PromptIR, Potlapalli et al. 2023).
+
+    The components' weights come from the mean of feature and dominance over the image; the mixture is resized to the
+    feature's size and smoothed by a 3x3 convolution.
+
+    Args:
+        dim: channels of the feature.
+        prompt_dim: channels of the prompt.
+        prompt_size: height and width of the learned components.
+        num_prompts: how many components there are.
+    """
+
+    def __init__(self, dim: int, prompt_dim: int, prompt_size: int, num_prompts: int = 5) -> None:
+        super().__init__()
+        self.components = nn.Parameter(torch.rand(num_prompts, prompt_dim, prompt_size, prompt_size))
+        self.weights = nn.Linear(dim + 1, num_prompts)
+        self.conv = nn.Conv2d(prompt_dim, prompt_dim, 3, padding=1, bias=False)
+
+    def forward(self, features: Tensor, dominance: Tensor) -> Tensor:
+        """(2B, C, H, W) and (2B, 1, H, W) -> prompt (2B, prompt_dim, H, W)."""
+        summary = torch.cat([features.mean(dim=(2, 3)), dominance.mean(dim=(2, 3))], dim=1)
+        weights = self.weights(summary).softmax(dim=1)
+        prompt = einsum(weights, self.components.to(weights.dtype), "b n, n c h w -> b c h w")
+        prompt = F.interpolate(prompt, size=features.shape[-2:], mode="bilinear")
+        return self.conv(prompt.contiguous(memory_format=torch.channels_last))
+
+
+class SelfEnhancement(nn.Module):
+    """SE (Eq. 6): each source restores itself, told by its prompt what ails it: ``F + SE(RDP(F, RD, z), F)``."""
+
+    def __init__(self, dim: int, num_heads: int, ffn_expansion: float, prompt_dim: int, prompt_size: int) -> None:
+        super().__init__()
+        self.prompt = PromptGenerator(dim, prompt_dim, prompt_size)
+        self.block = TransformerBlock(dim + prompt_dim, num_heads, ffn_expansion)
+        self.reduce = nn.Conv2d(dim + prompt_dim, dim, 1, bias=False)
+
+    def forward(self, features: Tensor, dominance: Tensor) -> Tensor:
+        """(2B, C, H, W) and (2B, 1, H, W) -> (2B, C, H, W)."""
+        prompt = self.prompt(features, dominance)
+        return features + self.reduce(self.block(torch.cat([features, prompt], dim=1)))
+
+
+class RelativeEnhancement(nn.Module):
+    """One level's relative enhancement: RD, then CE and SE side by side, joined by a 3x3 convolution (Eq. 7).
+
+    Without CE and SE the dominance gates the feature, ``RD * F``: the second row of the paper's Table 4.
+
+    Args:
+        dim: channels of this level.
+        num_heads: heads of the SE block; divides ``dim + prompt_dim``.
+        ffn_expansion: of the SE block.
+        prompt_dim: channels of the SE prompt.
+        prompt_size: height and width of the SE prompt's components.
+        use_ce: build cross enhancement.
+        use_se: build self enhancement.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        ffn_expansion: float,
+        prompt_dim: int,
+        prompt_size: int,
+        *,
+        use_ce: bool,
+        use_se: bool,
+    ) -> None:
+        super().__init__()
+        self.dominance = RelativeDominance(dim)
+        self.cross = CrossEnhancement(dim) if use_ce else None
+        self.self_ = SelfEnhancement(dim, num_heads, ffn_expansion, prompt_dim, prompt_size) if use_se else None
+        paths = use_ce + use_se
+        self.join = nn.Conv2d(paths * dim, dim, 3, padding=1, bias=False) if paths else None
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(2B, C, H, W) -> enhanced features (2B, C, H, W) and dominance (2B, 1, H, W)."""
+        dominance = self.dominance(features)
+        paths = [path(features, dominance) for path in (self.cross, self.self_) if path is not None]
+        if self.join is None:
+            return dominance * features, dominance
+        return self.join(torch.cat(paths, dim=1)), dominance

@@ -1,0 +1,138 @@
+"""The parts of Restormer (Zamir et al., CVPR 2022) that Dream-IF is built of.
+
+Every module maps (B, C, H, W) to (B, C', H', W') and is written for the channels-last memory format: a channel vector
+lies together in memory, so that layer norm and the attention over channels read it without a transpose. Any other
+layout gives the same result, only slower.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+__all__ = ["GDFN", "MDTA", "ChannelLayerNorm", "Downsample", "PatchEmbedding", "TransformerBlock", "Upsample", "blocks"]
+
+
+class ChannelLayerNorm(nn.LayerNorm):
+    """Layer norm over the channels of each pixel, with scale and bias. (B, C, H, W) -> (B, C, H, W)."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Normalise each pixel's channel vector."""
+        return super().forward(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class MDTA(nn.Module):
+    """Multi-Dconv head transposed attention (Restormer, Eq. 1): attention between channels, not between pixels.
+
+    Queries, keys and values come from a 1x1 and a depthwise 3x3 convolution. Each head weighs its ``c`` channels by the
+    softmax of a c x c matrix of cosine similarities, so the cost is linear in the number of pixels.
+
+    The cosine is taken by dividing the small matrix by the norms of its rows and columns, and the output projection
+    is multiplied into it before it meets the values: both equal the textbook order up to rounding, and save two passes
+    over the image.
+
+    Args:
+        dim: channels in and out.
+        num_heads: heads; divides ``dim``.
+
+    Raises:
+        ValueError: ``num_heads`` does not divide ``dim``.
+    """
+
+    def __init__(self, dim: int, num_heads: int) -> None:
+        super().__init__()
+        if dim % num_heads:
+            raise ValueError(
+                f"num_heads must divide its level's channels, got {num_heads} heads for {dim} channels."
+            )
+        self.num_heads = num_heads
+        self.temperature = nn.Parameter(torch.ones(num_heads, 1, 1))
+        self.qkv = nn.Conv2d(dim, 3 * dim, 1, bias=False)
+        self.qkv_depthwise = nn.Conv2d(3 * dim, 3 * dim, 3, padding=1, groups=3 * dim, bias=False)
+        self.project_out = nn.Conv2d(dim, dim, 1, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, H, W)."""
+        height = features.shape[-2]
+        qkv = rearrange(self.qkv_depthwise(self.qkv(features)), "b c h w -> b (h w) c")
+        query, key, value = qkv.chunk(3, dim=-1)
+        if qkv.dtype == torch.float16:  # a sum over all pixels may leave its range: norm first, for one more pass
+            query, key = F.normalize(query, dim=1), F.normalize(key, dim=1)
+
+        split_heads = "b n (heads c) -> b heads c n"
+        query, key = (rearrange(x, split_heads, heads=self.num_heads) for x in (query, key))
+        product = query @ key.transpose(-1, -2)  # (B, heads, c, c)
+        exact = torch.promote_types(qkv.dtype, torch.float32)
+        with torch.autocast(features.device.type, enabled=False):
+            norms = [torch.linalg.vector_norm(x, dim=-1, dtype=exact).clamp_min(1e-12) for x in (query, key)]
+            cosine = product.to(exact) / (norms[0].unsqueeze(-1) * norms[1].unsqueeze(-2))
+            attention = (cosine * self.temperature).softmax(dim=-1)
+            project = rearrange(self.project_out.weight.to(exact), "out (h c) 1 1 -> h out c", h=self.num_heads)
+            mixing = rearrange(project @ attention, "b h out c -> b (h c) out")
+        attended = value @ mixing.to(value.dtype)
+        return rearrange(attended, "b (h w) c -> b c h w", h=height)
+
+
+class GDFN(nn.Module):
+    """Gated-Dconv feed-forward network (Restormer, Eq. 2): GELU of one half gates the other.
+
+    Args:
+        dim: channels in and out.
+        expansion: hidden channels over ``dim``; 2.66 in Restormer.
+    """
+
+    def __init__(self, dim: int, expansion: float) -> None:
+        super().__init__()
+        hidden = int(dim * expansion)
+        self.project_in = nn.Conv2d(dim, 2 * hidden, 1, bias=False)
+        self.depthwise = nn.Conv2d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden, bias=False)
+        self.project_out = nn.Conv2d(hidden, dim, 1, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, H, W)."""
+        gate, content = self.depthwise(self.project_in(features)).chunk(2, dim=1)
+        return self.project_out(F.gelu(gate) * content)
+
+
+class TransformerBlock(nn.Module):
+    """Pre-norm Restormer block: MDTA, then GDFN, each added to its input."""
+
+    def __init__(self, dim: int, num_heads: int, ffn_expansion: float) -> None:
+        super().__init__()
+        self.norm_attention = ChannelLayerNorm(dim)
+        self.attention = MDTA(dim, num_heads)
+        self.norm_feed_forward = ChannelLayerNorm(dim)
+        self.feed_forward = GDFN(dim, ffn_expansion)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, H, W)."""
+        features = features + self.attention(self.norm_attention(features))
+        return features + self.feed_forward(self.norm_feed_forward(features))
+
+
+class PatchEmbedding(nn.Conv2d):
+    """3x3 convolution from an image to features at full resolution. (B, 3, H, W) -> (B, dim, H, W)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(3, dim, 3, padding=1, bias=False)
+
+
+class Downsample(nn.Sequential):
+    """(B, C, H, W) -> (B, 2C, H/2, W/2): halve the channels by a 3x3 convolution, fold 2x2 pixels into channels."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(nn.Conv2d(dim, dim // 2, 3, padding=1, bias=False), nn.PixelUnshuffle(2))
+
+
+class Upsample(nn.Sequential):
+    """(B, C, H, W) -> (B, C/2, 2H, 2W): double the channels by a 3x3 convolution, then unfold them into 2x2 pixels."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(nn.Conv2d(dim, 2 * dim, 3, padding=1, bias=False), nn.PixelShuffle(2))
+
+
+def blocks(count: int, make: Callable[[], nn.Module]) -> nn.Sequential:
+    """``count`` modules from ``make``, one after the other."""
+    return nn.Sequential(*(make() for _ in range(count)))

@@ -1,0 +1,189 @@
+"""`FusionTask`: how a fusion network is trained, validated, tested and used, as a LightningModule."""
+
+import math
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, TypedDict
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from timm.optim import param_groups_weight_decay
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
+
+from dream_if.baselines import Average, Maximum
+from dream_if.losses import FusionLoss
+from dream_if.metrics import TABLE_METRICS, fusion_metrics
+from dream_if.models import DreamIF, FusionOutput
+
+__all__ = ["Batch", "FusionTask", "adamw"]
+
+BASELINES: dict[str, type[nn.Module]] = {"average": Average, "maximum": Maximum}
+
+
+class Batch(TypedDict):
+    """What the datamodule hands over; shapes and ranges are told in `dream_if.data.pairs`."""
+
+    visible: Tensor
+    infrared: Tensor
+    visible_clean: Tensor
+    infrared_clean: Tensor
+    visible_degradation: Tensor
+    infrared_degradation: Tensor
+    index: Tensor
+    name: list[str]
+
+
+class Shown(TypedDict):
+    """What a step hands to callbacks that draw.
+
+    ``fused`` holds an image (B, 3, H, W) for each method, the network's under "fused"; ``dominance_visible`` the
+    network's maps by level.
+    """
+
+    fused: dict[str, Tensor]
+    dominance_visible: tuple[Tensor, ...]
+
+
+def adamw(params: Any) -> torch.optim.AdamW:
+    """The paper's optimizer: AdamW, learning rate 3e-4, betas (0.9, 0.95), weight decay 0.05."""
+    return torch.optim.AdamW(params, lr=3e-4, betas=(0.9, 0.95), weight_decay=0.05)
+
+
+class FusionTask(LightningModule):
+    """Trains a network to fuse possibly degraded sources towards the clean ones.
+
+    Logged are ``train/loss`` and each of its terms, ``val/<metric>``, and ``test/<set>/<metric>`` for the network and
+    ``test/<set>/<method>/<metric>`` for what it is compared with. Metrics always compare with the clean sources.
+
+    Args:
+        net: the fusion network.
+        loss: the training objective.
+        optimizer: from parameter groups to an optimizer; norms and biases get no weight decay.
+        warmup: share of all steps over which the learning rate rises from a hundredth to its full value.
+        final_lr: what a cosine lets it fall to by the last step, as a share of its full value.
+        metrics: names of the metrics computed when validating and testing.
+        compare: what `test` scores beside the network, on the same inputs.
+    """
+
+    def __init__(
+        self,
+        net: DreamIF,
+        loss: FusionLoss = FusionLoss(),  # noqa: B008  (a plain dataclass, never changed)
+        optimizer: OptimizerCallable = adamw,
+        warmup: float = 0.02,
+        final_lr: float = 0.01,
+        metrics: Sequence[str] = TABLE_METRICS,
+        compare: Sequence[str] = tuple(BASELINES),
+    ) -> None:
+        super().__init__()
+        if not 0 <= warmup < 1:
+            raise ValueError(f"warmup is a share of all steps, 0 or more and below 1, got {warmup}.")
+        unknown = set(compare) - set(BASELINES)
+        if unknown:
+            raise ValueError(f"compare takes {', '.join(BASELINES)}; got {', '.join(sorted(unknown))}.")
+        # Plain values alone, so that a checkpoint loads with weights_only; the rest stands in the run's config.yaml.
+        self.save_hyperparameters({"net": net.config, "_instantiator": "lightning.pytorch.cli.instantiate_module"})
+        self.net = net
+        self.loss = loss
+        self.optimizer = optimizer
+        self.warmup = warmup
+        self.final_lr = final_lr
+        self.metric_names = tuple(metrics)
+        self.compare = nn.ModuleDict({name: BASELINES[name]() for name in compare})
+        self.val_metrics = fusion_metrics(self.metric_names, prefix="val/")
+        self.test_metrics = nn.ModuleList()
+
+    def forward(self, visible: Tensor, infrared: Tensor) -> FusionOutput:
+        """Fuse a batch; see `DreamIF.forward`."""
+        return self.net(visible, infrared)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step of training; stops the run, naming the batch, at a loss that is no number."""
+        terms = self.losses(batch, self(batch["visible"], batch["infrared"]))
+        total = terms.pop("total")
+        if not torch.isfinite(total):
+            raise FloatingPointError(
+                f"The training loss became {total.item()} in epoch {self.current_epoch}, batch {batch_idx}, on "
+                f"{', '.join(batch['name'])}; its terms: "
+                + ", ".join(f"{name} {term.item():g}" for name, term in terms.items())
+                + ". Try a lower learning rate, or --trainer.precision 32-true; the last checkpoint is intact."
+            )
+        size = len(batch["name"])
+        self.log("loss", total, prog_bar=True, logger=False, batch_size=size)
+        logged = {"train/loss": total} | {f"train/loss_{name}": term for name, term in terms.items()}
+        self.log_dict(logged, on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
+        return total
+
+    def losses(self, batch: Batch, output: FusionOutput) -> dict[str, Tensor]:
+        """All terms of the objective for a batch, against its clean sources."""
+        return self.loss(
+            output.fused,
+            batch["visible_clean"],
+            batch["infrared_clean"],
+            output.dominance_visible,
+            output.dominance_infrared,
+            epoch=self.current_epoch,
+        )
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> Shown:
+        """Update the validation metrics and the validation loss."""
+        output = self(batch["visible"], batch["infrared"])
+        self.val_metrics.update(output.fused, batch["visible_clean"], batch["infrared_clean"])
+        self.log_dict(dict(self.val_metrics), batch_size=len(batch["name"]))
+        terms = self.losses(batch, output)
+        logged = {"val/loss": terms.pop("total")} | {f"val/loss_{name}": term for name, term in terms.items()}
+        self.log_dict(logged, sync_dist=True, batch_size=len(batch["name"]))
+        return {"fused": {"fused": output.fused}, "dominance_visible": output.dominance_visible}
+
+    def on_test_start(self) -> None:
+        """Make one set of metrics for each test set and method."""
+        sets: list[str] = getattr(getattr(self.trainer, "datamodule", None), "test_sets", ["set"])
+        self.test_metrics = nn.ModuleList(
+            nn.ModuleDict(
+                {
+                    method: fusion_metrics(self.metric_names, prefix=f"test/{name}/{method}/".replace("/fused/", "/"))
+                    for method in ["fused", *self.compare]
+                }
+            )
+            for name in sets
+        ).to(self.device)
+
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Shown:
+        """Update the metrics of this batch's test set, for the network and what it is compared with."""
+        sources = batch["visible"], batch["infrared"]
+        output = self(*sources)
+        fused = {name: baseline(*sources) for name, baseline in self.compare.items()} | {"fused": output.fused}
+        for method, metrics in self.test_metrics[dataloader_idx].items():  # type: ignore[operator]  # a ModuleDict
+            metrics.update(fused[method], batch["visible_clean"], batch["infrared_clean"])
+        return {"fused": fused, "dominance_visible": output.dominance_visible}
+
+    def on_test_epoch_end(self) -> None:
+        """Log the metrics of all test sets."""
+        for metrics in chain.from_iterable(by_method.values() for by_method in self.test_metrics):  # type: ignore[operator]
+            self.log_dict(metrics.compute())
+            metrics.reset()
+
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> FusionOutput:
+        """Fuse a batch: the image clamped to [0, 1], and the dominance maps."""
+        output = self(batch["visible"], batch["infrared"])
+        return output._replace(fused=output.fused.float().clamp(0, 1))
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """The optimizer, and a learning rate that rises linearly and then falls along a cosine, step by step."""
+        decayed_later: Any = param_groups_weight_decay(self.net, weight_decay=0.0)
+        for group in decayed_later:
+            if any(parameter.ndim > 1 for parameter in group["params"]):
+                del group["weight_decay"]  # the optimizer's own; norms and biases keep 0
+        optimizer = self.optimizer(decayed_later)
+        steps = self.trainer.estimated_stepping_batches
+        if math.isinf(steps):
+            raise ValueError("The learning-rate schedule needs an end: set trainer.max_epochs or trainer.max_steps.")
+        rising = round(self.warmup * steps)
+        peak = max(group["lr"] for group in optimizer.param_groups)
+        cosine = CosineAnnealingLR(optimizer, max(1, int(steps) - rising), eta_min=self.final_lr * peak)
+        rise = LinearLR(optimizer, start_factor=0.01, total_iters=max(1, rising))
+        schedule = SequentialLR(optimizer, [rise, cosine], milestones=[rising]) if rising else cosine
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,118 @@
+"""The whole network: sizes, switches, what each source may influence, saving and loading."""
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+import torch
+
+from dream_if.models import DreamIF
+
+TINY = {"dim": 4, "num_blocks": [1, 1, 1, 1], "num_refinement_blocks": 1, "num_heads": [1, 1, 2, 2], "ffn_expansion": 2.0}
+VALID = [(False, False, False), (True, False, False), (True, True, False), (True, False, True), (True, True, True)]
+INVALID = sorted(set(product([False, True], repeat=3)) - set(VALID))
+
+
+def pair(height: int, width: int, batch: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+    torch.manual_seed(0)
+    return torch.rand(batch, 3, height, width), torch.rand(batch, 1, height, width)
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (16, 23), (17, 31), (40, 24), (33, 64)])
+def test_any_size_in_the_same_size_out(height: int, width: int) -> None:
+    output = DreamIF(**TINY)(*pair(height, width, batch=2))
+    assert output.fused.shape == (2, 3, height, width)
+    for maps in (output.dominance_visible, output.dominance_infrared):
+        sizes = [(-(-height // scale), -(-width // scale)) for scale in (1, 2, 4)]
+        assert [tuple(level.shape) for level in maps] == [(2, 1, *size) for size in sizes]
+
+
+@pytest.mark.parametrize("switches", VALID)
+def test_every_parameter_of_a_valid_row_gets_a_gradient(switches: tuple[bool, bool, bool]) -> None:
+    use_rd, use_ce, use_se = switches
+    net = DreamIF(**TINY, use_rd=use_rd, use_ce=use_ce, use_se=use_se)
+    output = net(*pair(24, 16, batch=2))
+    assert len(output.dominance_visible) == 3 * use_rd
+    (output.fused**2).mean().backward()
+    dead = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert dead == []
+
+
+@pytest.mark.parametrize("switches", INVALID)
+def test_enhancement_without_dominance_is_refused(switches: tuple[bool, bool, bool]) -> None:
+    use_rd, use_ce, use_se = switches
+    with pytest.raises(ValueError, match="needs use_rd"):
+        DreamIF(**TINY, use_rd=use_rd, use_ce=use_ce, use_se=use_se)
+
+
+def test_what_is_off_is_not_built() -> None:
+    sizes = {}
+    for use_rd, use_ce, use_se in VALID:
+        net = DreamIF(**TINY, use_rd=use_rd, use_ce=use_ce, use_se=use_se)
+        sizes[use_rd, use_ce, use_se] = sum(p.numel() for p in net.parameters())
+    assert sorted(sizes, key=sizes.__getitem__) == VALID
+
+
+def test_the_bare_backbone_has_as_many_parameters_as_restormer() -> None:
+    with torch.device("meta"):
+        net = DreamIF(use_rd=False, use_ce=False, use_se=False)
+    assert sum(p.numel() for p in net.parameters()) == pytest.approx(26.13e6, rel=1e-3)  # Restormer's own figure
+
+
+def test_pairs_of_a_batch_do_not_influence_each_other() -> None:
+    net = DreamIF(**TINY).eval()
+    visible, infrared = pair(24, 32, batch=3)
+    together = net(visible, infrared)
+    for place in range(3):
+        alone = net(visible[place : place + 1], infrared[place : place + 1])
+        torch.testing.assert_close(together.fused[place : place + 1], alone.fused, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            together.dominance_infrared[0][place : place + 1], alone.dominance_infrared[0], atol=1e-4, rtol=1e-4
+        )
+
+
+def test_both_sources_reach_the_fused_image() -> None:
+    net = DreamIF(**TINY)
+    visible, infrared = (image.requires_grad_() for image in pair(16, 16))
+    net(visible, infrared).fused.sum().backward()
+    assert visible.grad is not None
+    assert visible.grad.abs().sum() > 0
+    assert infrared.grad is not None
+    assert infrared.grad.abs().sum() > 0
+
+
+def test_study_options_build_what_they_say() -> None:
+    visible, infrared = pair(16, 24)
+    two = DreamIF(**TINY, shared_encoder=False)
+    assert two.encoder_infrared is not None
+    assert two(visible, infrared).fused.shape == visible.shape
+    without = DreamIF(**TINY, skip_connections=False)
+    assert without(visible, infrared).fused.shape == visible.shape
+    assert sum(p.numel() for p in without.parameters()) < sum(p.numel() for p in DreamIF(**TINY).parameters())
+
+
+@pytest.mark.parametrize(
+    ("visible", "infrared"),
+    [((1, 3, 15, 16), (1, 1, 15, 16)), ((1, 3, 16, 16), (1, 3, 16, 16)), ((1, 3, 16, 16), (1, 1, 16, 17)), ((3, 16, 16), (1, 16, 16))],
+)
+def test_wrong_shapes_are_refused_with_both_named(visible: tuple[int, ...], infrared: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="at least 16") as caught:
+        DreamIF(**TINY)(torch.rand(visible), torch.rand(infrared))
+    assert str(visible) in str(caught.value)
+    assert str(infrared) in str(caught.value)
+
+
+def test_lists_of_other_than_four_levels_are_refused() -> None:
+    with pytest.raises(ValueError, match="four levels"):
+        DreamIF(dim=4, num_blocks=[1, 1, 1])
+
+
+def test_saved_network_loads_as_it_was(tmp_path: Path) -> None:
+    net = DreamIF(**TINY, use_se=False)
+    net.save_pretrained(tmp_path)
+    assert {file.suffix for file in tmp_path.iterdir()} >= {".safetensors", ".json"}
+    loaded = DreamIF.from_pretrained(tmp_path)
+    assert loaded.config == net.config
+    assert loaded.config["use_se"] is False
+    images = pair(16, 16)
+    torch.testing.assert_close(loaded(*images).fused, net.eval()(*images).fused)
