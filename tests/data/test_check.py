@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from dream_if.data.check import Finding, Shift, check_pairs, estimate_shift, format_report
+from dream_if.data.alignment import Shift, estimate_shift
+from dream_if.data.check import Finding, check_pairs, format_report
 from dream_if.data.layouts import find_pairs
 from dream_if.data.pairs import PairFiles
 from dream_if.errors import InputError

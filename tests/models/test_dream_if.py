@@ -8,7 +8,13 @@ import torch
 
 from dream_if.models import DreamIF
 
-TINY = {"dim": 4, "num_blocks": [1, 1, 1, 1], "num_refinement_blocks": 1, "num_heads": [1, 1, 2, 2], "ffn_expansion": 2.0}
+TINY = {
+    "dim": 4,
+    "num_blocks": [1, 1, 1, 1],
+    "num_refinement_blocks": 1,
+    "num_heads": [1, 1, 2, 2],
+    "ffn_expansion": 2.0,
+}
 VALID = [(False, False, False), (True, False, False), (True, True, False), (True, False, True), (True, True, True)]
 INVALID = sorted(set(product([False, True], repeat=3)) - set(VALID))
 
@@ -93,7 +99,12 @@ def test_study_options_build_what_they_say() -> None:
 
 @pytest.mark.parametrize(
     ("visible", "infrared"),
-    [((1, 3, 15, 16), (1, 1, 15, 16)), ((1, 3, 16, 16), (1, 3, 16, 16)), ((1, 3, 16, 16), (1, 1, 16, 17)), ((3, 16, 16), (1, 16, 16))],
+    [
+        ((1, 3, 15, 16), (1, 1, 15, 16)),
+        ((1, 3, 16, 16), (1, 3, 16, 16)),
+        ((1, 3, 16, 16), (1, 1, 16, 17)),
+        ((3, 16, 16), (1, 16, 16)),
+    ],
 )
 def test_wrong_shapes_are_refused_with_both_named(visible: tuple[int, ...], infrared: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="at least 16") as caught:

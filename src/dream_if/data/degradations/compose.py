@@ -124,7 +124,7 @@ class RandomDegradations(Composition):
         code = 0
         for position in torch.randperm(len(self.kinds), generator=generator)[:count].tolist():
             kind = self.kinds[position]
-            assert isinstance(kind, Degradation)  # noqa: S101  # ModuleList forgets the type
+            assert isinstance(kind, Degradation)  # ModuleList forgets the type
             image = kind(image, kind.draw(generator, (image.shape[0], image.shape[1], image.shape[2])))
             code |= _code(kind)
         return image, code

@@ -8,6 +8,7 @@ foreshortening and the alignment of both views follow from that; nothing is warp
 from dataclasses import dataclass
 
 import numpy as np
+
 from dream_if.data.scenes.facades import meet_facades, render_facades, render_side_walls
 from dream_if.data.scenes.ground import render_ground
 from dream_if.data.scenes.street import FAR, Camera, FloatArray, Street, Weather

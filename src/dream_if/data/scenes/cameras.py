@@ -5,6 +5,7 @@ from functools import cache
 import cv2
 import numpy as np
 import numpy.typing as npt
+
 from dream_if.data.scenes.background import Background
 from dream_if.data.scenes.canvas import EMISSION_SCALE, Canvas, decode_temperature
 from dream_if.data.scenes.street import FloatArray, Weather
@@ -68,7 +69,8 @@ def see_visible(
     display = np.sqrt(np.maximum(exposed, 0.0)) * 255.0
     noise = rng.standard_normal(display.shape, dtype=np.float32)
     display += noise * (4.5 if weather.night else 1.4)
-    return np.clip(display + 0.5, 0, 255).astype(np.uint8)
+    image: npt.NDArray[np.uint8] = np.clip(display + 0.5, 0, 255).astype(np.uint8)
+    return image
 
 
 def _lamp_light(canvas: Canvas, depth: FloatArray, lights: list[PointLight], own_headlights: bool) -> FloatArray:
@@ -95,19 +97,19 @@ def _glare(canvas: Canvas, emission: FloatArray, weather: Weather, ground: Float
     small = (max(1, width // 4), max(1, height // 4))
     coarse = cv2.resize(emission, small, interpolation=cv2.INTER_AREA)
     haze = 1.0 + 14.0 * weather.fog
-    bloom = 0.10 * haze * cv2.GaussianBlur(coarse, (0, 0), max(0.4, 0.012 * small[1]))
+    bloom = 0.1 * haze * cv2.GaussianBlur(coarse, (0, 0), max(0.4, 0.012 * small[1]))
     bloom += 0.06 * haze * cv2.GaussianBlur(coarse, (0, 0), max(0.6, 0.06 * small[1]))
-    total = cv2.resize(bloom, (width, height), interpolation=cv2.INTER_LINEAR)
+    total = np.asarray(cv2.resize(bloom, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     if weather.wet > 0:
         streak = cv2.GaussianBlur(coarse, (0, 0), max(0.4, 0.008 * small[0]), sigmaY=max(0.6, 0.16 * small[1]))
-        full = cv2.resize(streak, (width, height), interpolation=cv2.INTER_LINEAR)
+        full = np.asarray(cv2.resize(streak, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
         total += (1.1 * weather.wet * ground)[..., None] * full
     for halo in canvas.halos:
         column, row = int(halo.column), int(halo.row)
         if not (0 <= column < width and 0 <= row < height) or canvas.emission[row, column].max() < 60:
             continue
         reach = max(2, round(halo.radius))
-        sprite = cv2.resize(_halo_sprite(), (2 * reach + 1, 2 * reach + 1), interpolation=cv2.INTER_AREA)
+        sprite = np.asarray(cv2.resize(_halo_sprite(), (2 * reach + 1, 2 * reach + 1)), np.float32)
         top, left = max(row - reach, 0), max(column - reach, 0)
         bottom, right = min(row + reach + 1, height), min(column + reach + 1, width)
         part = sprite[top - row + reach : bottom - row + reach, left - column + reach : right - column + reach]
@@ -150,9 +152,10 @@ def see_infrared(
     softened = cv2.GaussianBlur(temperature, (0, 0), 0.55 + 0.0016 * height)
     low = weather.air - 9.0
     # Like a camera's automatic gain: mid tones are lifted, and detail is raised against its surroundings.
-    level = np.clip((softened - low) / (span - low), 0.0, 1.1) ** 0.85
+    level = np.clip((softened - low) / (span - low), 0.0, 1.1) ** 0.75
     surroundings = cv2.blur(level, (height // 12 * 2 + 1, height // 12 * 2 + 1))
     level += 0.2 * (level - surroundings)
     level += 0.004 * rng.standard_normal((height, width), dtype=np.float32)
     level += 0.002 * rng.standard_normal((1, width), dtype=np.float32)
-    return np.clip(level * 250.0 + 3.0, 0, 255).astype(np.uint8)
+    image: npt.NDArray[np.uint8] = np.clip(level * 250.0 + 3.0, 0, 255).astype(np.uint8)
+    return image

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
-from dream_if.data.scenes.street import Camera
+
+from dream_if.data.scenes.street import Camera, FloatArray
 
 __all__ = [
     "EMISSION_SCALE",
@@ -43,12 +44,13 @@ _SUBPIXEL_BITS = 4
 NO_GLOW: Colour = (0.0, 0.0, 0.0)
 
 
-def encode_temperature(celsius: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+def encode_temperature(celsius: FloatArray) -> npt.NDArray[np.uint8]:
     """Quantise temperatures, -30..55 degrees Celsius, to 8 bits in steps of a third of a kelvin."""
-    return np.clip((celsius - _COLDEST) * _STEPS_PER_KELVIN + 0.5, 0, 255).astype(np.uint8)
+    code: npt.NDArray[np.uint8] = np.clip((celsius - _COLDEST) * _STEPS_PER_KELVIN + 0.5, 0, 255).astype(np.uint8)
+    return code
 
 
-def decode_temperature(code: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def decode_temperature(code: npt.NDArray[np.uint8]) -> FloatArray:
     """Invert `encode_temperature`, in degrees Celsius."""
     return code.astype(np.float32) / np.float32(_STEPS_PER_KELVIN) + np.float32(_COLDEST)
 
@@ -117,7 +119,7 @@ class Canvas:
         """Fill the polygon with corners (N, 3) in metres."""
         self.fill(self.camera.project(points), paint)
 
-    def blend(self, patch: npt.NDArray[np.float32], cover: npt.NDArray[np.float32], column: int, row: int) -> None:
+    def blend(self, patch: FloatArray, cover: FloatArray, column: int, row: int) -> None:
         """Lay a patch (h, w, 4) over the surface with coverage (h, w), its corner at a pixel, clipped to the image."""
         top, left = max(row, 0), max(column, 0)
         bottom = min(row + cover.shape[0], self.camera.height)
@@ -134,5 +136,6 @@ class Canvas:
 
 
 def disc(x: float, y: float, radius_x: float, radius_y: float, corners: int = 14) -> Points:
+    """Outline (corners, 2) of an ellipse."""
     angle = np.arange(corners) * (2 * np.pi / corners)
     return np.stack([x + radius_x * np.cos(angle), y + radius_y * np.sin(angle)], axis=1)

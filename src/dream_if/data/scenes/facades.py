@@ -6,6 +6,7 @@ from functools import cache
 import cv2
 import numpy as np
 import numpy.typing as npt
+
 from dream_if.data.scenes.street import FAR, SEGMENTS, SIGN_NAMES, Camera, FloatArray, IntArray, Street, Weather
 from dream_if.data.scenes.textures import band, sample_noise, soften, window
 
@@ -200,8 +201,8 @@ def _paint_signs(
     board = window(
         np.broadcast_to(position, up.shape),
         up - 3.15,
-        np.float32(width / 2),
-        np.float32(0.5),
+        width / 2,
+        0.5,
         columns.foot,
         columns.distance / camera.focal,
     )

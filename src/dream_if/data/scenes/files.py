@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
-from dream_if.data.scenes.generate import LABELS, Scene, generate_scene
 
+from dream_if.data.scenes.generate import LABELS, Scene, generate_scene
 from dream_if.errors import InputError
 
 __all__ = ["save_scenes"]

@@ -5,6 +5,7 @@ from functools import cache
 
 import cv2
 import numpy as np
+
 from dream_if.data.scenes.canvas import Canvas, Colour, Paint, encode_temperature
 from dream_if.data.scenes.street import FloatArray, Weather
 
@@ -34,15 +35,9 @@ class Tree:
         top = 0.45 * self.height
         bark = Paint((74.0, 60.0, 48.0), weather.air + 0.6)
         width = 0.026 * self.height
-        trunk = np.array([(-width, 0, 0), (-0.6 * width, top, 0), (0.6 * width, top, 0), (width, 0, 0)]) + (
-            self.x,
-            0.0,
-            self.z,
-        )
-        canvas.fill_world(trunk, bark)
-        lit = trunk * 1.0
-        lit[2:, 0] = self.x
-        canvas.fill_world(lit, bark.shaded(1.3))
+        for right, shade in ((1.0, 1.0), (0.0, 1.3)):
+            sides = [(-width, 0), (-0.6 * width, top), (0.6 * right * width, top), (right * width, 0)]
+            canvas.fill_world(np.array([(self.x + dx, y, self.z) for dx, y in sides]), bark.shaded(shade))
         half = 0.34 * self.height
         corners = canvas.camera.project(
             np.array([(self.x - half, self.height, self.z), (self.x + half, 0.26 * self.height, self.z)])
@@ -52,7 +47,7 @@ class Tree:
         size = max(canvas.camera.height, canvas.camera.width)
         if columns > 2 * size or column > canvas.camera.width or column + columns < 0:
             return
-        crown = cv2.resize(_crown(self.variant), (columns, rows), interpolation=cv2.INTER_AREA)
+        crown = np.asarray(cv2.resize(_crown(self.variant), (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
         cover, light = crown[..., 0], crown[..., 1] / np.maximum(crown[..., 0], 1e-3)
         warmth = weather.air - 0.6 + (0.0 if weather.night else 2.2 * (1.0 - weather.clouds)) * (light - 0.5)
         patch = np.empty((rows, columns, 4), np.float32)

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+
 from dream_if.data.scenes.background import render_street
 from dream_if.data.scenes.cameras import PointLight, see_infrared, see_visible
 from dream_if.data.scenes.canvas import EMISSION_SCALE, Canvas, Halo, encode_temperature
 from dream_if.data.scenes.furniture import Lamp, Tree
 from dream_if.data.scenes.people import Person
 from dream_if.data.scenes.plan import Plan, draw_plan
+from dream_if.data.scenes.shadows import mask_ground
 from dream_if.data.scenes.street import Camera, FloatArray
 from dream_if.data.scenes.vehicles import Vehicle
-
 from dream_if.errors import InputError
 
 __all__ = ["LABELS", "MIN_SIZE", "Box", "Label", "Scene", "generate_scene"]
@@ -98,7 +98,7 @@ def generate_scene(seed: int, index: int, size: tuple[int, int] = (240, 320)) ->
     emission = np.clip(np.sqrt(background.emission / EMISSION_SCALE) * 255.0, 0, 255).astype(np.uint8)
     canvas = Canvas(camera, surface, emission, np.zeros((height, width), np.uint8))
 
-    shadow, warmth = _ground_masks(camera, plan)
+    shadow, warmth = mask_ground(camera, plan)
     depth, boxes = _paint_objects(canvas, plan, background.depth)
     shadow *= background.ground
     warmth *= background.ground
@@ -107,64 +107,6 @@ def generate_scene(seed: int, index: int, size: tuple[int, int] = (240, 320)) ->
     visible = see_visible(canvas, background, depth, shadow, weather, lights, plan.own_headlights, sensor)
     infrared = see_infrared(canvas, depth, warmth, weather, plan.white, sensor)
     return Scene(visible, infrared, boxes, weather.night)
-
-
-def _ground_masks(camera: Camera, plan: Plan) -> tuple[FloatArray, FloatArray]:
-    """Paint what objects do to the ground: light they keep from it, in [0, 1], and heat they give it, in kelvin."""
-    weather = plan.weather
-    shape = (camera.height, camera.width)
-    shadow = np.zeros(shape, np.uint8)
-    contact = np.zeros(shape, np.uint8)
-    heat = np.zeros(shape, np.uint8)
-    sun = 0.0 if weather.night else 0.6 * (1.0 - weather.clouds)
-
-    def fill(mask: npt.NDArray[np.uint8], points: npt.NDArray[np.float64]) -> None:
-        if points[:, 2].min() < 0.5:
-            return
-        pixels = np.clip(camera.project(points), -8 * max(shape), 9 * max(shape))
-        hull = cv2.convexHull(np.round((pixels - 0.5) * 16).astype(np.int32))
-        cv2.fillConvexPoly(mask, hull, 255, cv2.LINE_AA, 4)
-
-    def cast(base: npt.NDArray[np.float64], top: npt.NDArray[np.float64]) -> None:
-        lean = np.array([weather.shadow[0], 0.0, weather.shadow[1]])
-        fill(shadow, np.concatenate([base, top * (1, 0, 1) + top[:, 1:2] * lean]))
-
-    for vehicle in plan.vehicles:
-        half, length, height = vehicle.size
-        square = np.array([(-half, 0, -length), (half, 0, -length), (half, 0, length), (-half, 0, length)], float)
-        fill(contact, vehicle.to_world(square * (1.03, 1, 1.04)))
-        if vehicle.running:
-            fill(heat, vehicle.to_world(square * (1.0, 1, 1.05)))
-        if sun > 0:
-            roof = square * (0.75, 1, 0.5) + (0, height, -0.1 * length)
-            cast(vehicle.to_world(square), vehicle.to_world(roof))
-    for person in plan.people:
-        feet = np.array([(person.x - 0.2, 0.0, person.z), (person.x + 0.2, 0.0, person.z)])
-        fill(contact, np.concatenate([feet - np.array([0.0, 0.0, 0.12]), feet + np.array([0.0, 0.0, 0.15])]))
-        if sun > 0:
-            cast(feet, feet + np.array([0.0, person.height, 0.0]))
-    for lamp in plan.lamps:
-        if sun > 0:
-            pole = np.array([(lamp.x - 0.08, 0, lamp.z), (lamp.x + 0.08, 0, lamp.z)])
-            cast(pole, pole + (0, lamp.height, 0))
-    for tree in plan.trees:
-        if sun > 0:
-            trunk = np.array([(tree.x - 0.15, 0, tree.z), (tree.x + 0.15, 0, tree.z)])
-            cast(trunk, trunk + (0, 0.4 * tree.height, 0))
-            crown = np.array([(np.cos(a), np.sin(a)) for a in np.arange(10) * 0.2 * np.pi])
-            disc = np.stack(
-                [
-                    tree.x + 0.3 * tree.height * crown[:, 0],
-                    (0.63 + 0.34 * crown[:, 1]) * tree.height,
-                    np.full(10, tree.z),
-                ],
-                axis=1,
-            )
-            cast(disc[:0], disc)
-    soft = cv2.GaussianBlur(contact, (0, 0), 0.4 + 0.004 * camera.height).astype(np.float32) / 255
-    share = np.maximum(sun * shadow.astype(np.float32) / 255, 0.85 * soft)
-    warmth = cv2.GaussianBlur(heat, (0, 0), 0.4 + 0.006 * camera.height).astype(np.float32) * (5.0 / 255)
-    return share, warmth - 1.8 * sun * shadow.astype(np.float32) / 255
 
 
 def _paint_objects(canvas: Canvas, plan: Plan, street_depth: FloatArray) -> tuple[FloatArray, tuple[Box, ...]]:

@@ -1,6 +1,7 @@
 """Ground of a generated street: asphalt with its marks, paving and grass, and the shadows buildings throw on it."""
 
 import numpy as np
+
 from dream_if.data.scenes.street import FAR, SEGMENTS, Camera, FloatArray, Street, Weather
 from dream_if.data.scenes.textures import band, sample_noise, soften
 
@@ -82,4 +83,5 @@ def _building_shadow(street: Street, weather: Weather, x: FloatArray, z: FloatAr
     source = z - shift_z * np.maximum(from_wall, 0.0) / reach
     segment = np.clip((source - street.offsets[row]) // street.lengths[row], 0, SEGMENTS - 1).astype(np.int64)
     tall = street.heights[row][segment]
-    return np.where(from_wall < 0, (tall > 0), np.clip((tall * reach - from_wall) / 0.3 + 0.5, 0, 1)).astype(np.float32)
+    inside = np.clip((tall * reach - from_wall) / 0.3 + 0.5, 0.0, 1.0)
+    return np.where(from_wall < 0, tall > 0, inside).astype(np.float32)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+
 from dream_if.data.scenes.canvas import Canvas, Colour, Paint, Points, disc
 from dream_if.data.scenes.street import Weather
 

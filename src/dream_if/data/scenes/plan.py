@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+
 from dream_if.data.scenes.furniture import Lamp, Tree
 from dream_if.data.scenes.people import Person
 from dream_if.data.scenes.street import Street, Weather, draw_street

@@ -5,6 +5,7 @@ camera.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,8 @@ import numpy.typing as npt
 __all__ = ["FAR", "SEGMENTS", "SIGN_NAMES", "Camera", "FloatArray", "IntArray", "Street", "Weather", "draw_street"]
 
 
-FloatArray = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.floating[Any]]
+"""Pixel buffers and coordinates; float32 throughout."""
 
 IntArray = npt.NDArray[np.int64]
 

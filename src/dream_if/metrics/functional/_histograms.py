@@ -5,7 +5,7 @@ from torch import Tensor
 
 from dream_if.metrics.functional._sharing import share
 
-__all__ = ["entropy_in_nats", "joint_histogram", "level_histogram", "stretch_levels"]
+__all__ = ["cannot_be_stretched", "entropy_in_nats", "joint_histogram", "level_histogram", "stretch_levels"]
 
 LEVELS = 256
 
@@ -44,14 +44,19 @@ def entropy_in_nats(probabilities: Tensor) -> Tensor:
 
 
 @share
-def stretch_levels(plane: Tensor, flat: float = 0.0) -> Tensor:
-    """Stretch each image's range to 0..255 and round half up, as MATLAB fusion codes do before counting.
+def stretch_levels(plane: Tensor) -> Tensor:
+    """Stretch each image's range to 0..255 and round half up, as several codes do before they count levels.
 
-    Args:
-        plane: (B, H, W).
-        flat: what becomes of an image of one level, which has no range: 0, or NaN where the code divides 0 by 0.
+    An image of one level becomes zero.
     """
     low = plane.amin(dim=(1, 2), keepdim=True)
     span = plane.amax(dim=(1, 2), keepdim=True) - low
-    stretched = ((plane - low) / span * 255 + 0.5).floor_()
-    return torch.where(span > 0, stretched, flat)
+    stretched = ((plane - low) / span).mul_(255).add_(0.5).floor_()
+    return torch.where(span > 0, stretched, 0)
+
+
+@share
+def cannot_be_stretched(plane: Tensor) -> Tensor:
+    """Images (B,) of one level other than 0, for which the codes of Liu et al. divide 0 by 0; black ones they leave."""
+    low, high = plane.amin(dim=(1, 2)), plane.amax(dim=(1, 2))
+    return (low == high) & (high != 0)

@@ -1,11 +1,93 @@
-"""Metrics that compare the fused image with its sources pixel by pixel: correlations."""
+"""Metrics that compare the fused image with its sources pixel by pixel: errors and correlations."""
+
+import math
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from dream_if.metrics.functional._planes import metric_of_triple
+from dream_if.metrics.functional._sharing import share
 
-__all__ = ["correlation_coefficient", "sum_of_correlations_of_differences"]
+__all__ = [
+    "correlation_coefficient",
+    "mean_squared_error",
+    "peak_signal_noise_ratio",
+    "root_mean_squared_error",
+    "sum_of_correlations_of_differences",
+]
+
+
+@share
+def _squared_error(source: Tensor, fused: Tensor) -> Tensor:
+    """Mean squared difference of one pair, (B,)."""
+    return (source - fused).square_().mean(dim=(1, 2))
+
+
+@metric_of_triple()
+def mean_squared_error(fused: Tensor, visible: Tensor, infrared: Tensor, *, scale: float = 255.0) -> Tensor:
+    """MSE = (mean((infrared - F)^2) + mean((visible - F)^2)) / 2.
+
+    Args:
+        fused: (B, 1, H, W) or (B, H, W), levels 0..255.
+        visible: like `fused`.
+        infrared: like `fused`.
+        scale: the value of level 255, so 1 for images in [0, 1].
+
+    Returns:
+        (B,) values in [0, scale^2], in squared units of `scale`.
+    """
+    error = (_squared_error(infrared, fused) + _squared_error(visible, fused)) / 2
+    return error * (scale / 255) ** 2
+
+
+@metric_of_triple()
+def root_mean_squared_error(
+    fused: Tensor, visible: Tensor, infrared: Tensor, *, form: Literal["standard", "vifb"] = "standard"
+) -> Tensor:
+    """RMSE = sqrt(MSE), MSE being the mean over the two sources.
+
+    Args:
+        fused: (B, 1, H, W) or (B, H, W), levels 0..255.
+        visible: like `fused`.
+        infrared: like `fused`.
+        form: "vifb" takes the root of the sum and divides it by the number of pixels, for each source; the mean of the
+            two is what VIFB (Zhang, Ye and Xiao, CVPR Workshops 2020) prints as RMSE.
+
+    Returns:
+        (B,) values >= 0, in levels ("vifb": no meaningful unit).
+    """
+    if form == "standard":
+        return mean_squared_error(fused, visible, infrared).sqrt()
+    roots = _squared_error(infrared, fused).sqrt() + _squared_error(visible, fused).sqrt()
+    return roots / (2 * math.sqrt(math.prod(fused.shape[1:])))
+
+
+@metric_of_triple()
+def peak_signal_noise_ratio(
+    fused: Tensor,
+    visible: Tensor,
+    infrared: Tensor,
+    *,
+    form: Literal["standard", "peak_of_fused", "mixed_scales", "vifb"] = "standard",
+) -> Tensor:
+    """PSNR = 10 log10(255^2 / MSE), MSE being the mean over the two sources.
+
+    Args:
+        fused: (B, 1, H, W) or (B, H, W), levels 0..255.
+        visible: like `fused`.
+        infrared: like `fused`.
+        form: "peak_of_fused" has the largest level of F in place of 255; "mixed_scales" divides 255^2 by an error on
+            the scale 0..1, which adds 48.13 dB; "vifb" is 20 log10(255 / sqrt(RMSE)) with the RMSE of that code.
+
+    Returns:
+        (B,) values in dB; infinite where F equals both sources.
+    """
+    if form == "vifb":
+        return -10 * torch.log10(root_mean_squared_error(fused, visible, infrared, form="vifb") / 255**2)
+    error = mean_squared_error(fused, visible, infrared, scale=1.0 if form == "mixed_scales" else 255.0)
+    peak = fused.amax(dim=(1, 2)) if form == "peak_of_fused" else 255.0
+    return 10 * torch.log10(peak**2 / error)
 
 
 def _pearson(first: Tensor, second: Tensor) -> Tensor:
