@@ -40,7 +40,7 @@ class LossWeights:
     pixel: float = 1.0
     gradient: float = 3.0
     ssim: float = 0.5
-    colour: float = 1.0
+    colour: float = 2.0
     dominance: float = 20.0
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ class LossWeights:
 
 
 def _warmup_weights() -> LossWeights:
-    return LossWeights(pixel=3.0, gradient=0.0, ssim=1.0, colour=1.0, dominance=20.0)
+    return LossWeights(pixel=3.0, gradient=0.0, ssim=1.0, colour=2.0, dominance=20.0)
 
 
 @dataclass

@@ -81,9 +81,11 @@ def _lamp_light(canvas: Canvas, depth: FloatArray, lights: list[PointLight], own
     y = camera.y - down[:, None] * depth
     light = np.empty((*depth.shape, 3), np.float32)
     light[:] = (0.012, 0.013, 0.019)
-    for (px, py, pz), colour in lights:
-        squared = np.square(x - px) + np.square(y - py) + np.square(depth - pz) + 1.2
-        strength = py / (squared * np.sqrt(squared))
+    for colour in dict.fromkeys(colour for _, colour in lights):
+        strength = np.zeros_like(depth)
+        for px, py, pz in (position for position, other in lights if other == colour):
+            squared = np.square(x - px) + np.square(y - py) + np.square(depth - pz) + 1.2
+            strength += py / (squared * np.sqrt(squared))
         light += strength[..., None] * np.array(colour, np.float32)
     if own_headlights:
         beam = np.exp(-np.square((x - camera.x) / (0.30 * depth + 1.4)) - depth / 16.0 - np.maximum(y - 0.9, 0.0))

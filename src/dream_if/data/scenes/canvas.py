@@ -36,9 +36,7 @@ EMISSION_SCALE = 12.0
 """Linear light, in units of daylight white, of a lamp painted with value 255; smaller values follow a square law."""
 
 _COLDEST = -30.0
-
 _STEPS_PER_KELVIN = 3.0
-
 _SUBPIXEL_BITS = 4
 
 NO_GLOW: Colour = (0.0, 0.0, 0.0)

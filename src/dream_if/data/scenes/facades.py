@@ -193,7 +193,7 @@ def _paint_signs(
     emission: FloatArray,
 ) -> None:
     """Paint shop signs above the ground floor into `colour` and, at night, `emission`, both (h, W, 3)."""
-    sign = street.signs.reshape(-1)[columns.building]
+    sign = street.signs.reshape(-1)[columns.building].astype(np.float32)
     row = columns.building // SEGMENTS
     length = street.lengths[row]
     position = columns.along - (columns.along // length + 0.5) * length

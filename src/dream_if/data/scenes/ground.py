@@ -3,7 +3,7 @@
 import numpy as np
 
 from dream_if.data.scenes.street import FAR, SEGMENTS, Camera, FloatArray, Street, Weather
-from dream_if.data.scenes.textures import band, sample_noise, soften
+from dream_if.data.scenes.textures import band, sample_noise, soften, wrap
 
 __all__ = ["render_ground"]
 
@@ -27,20 +27,20 @@ def render_ground(
     kerb = band(a - street.road - 0.1, 0.1, foot_x)
     paving = soften((street.road + street.walk - a) / foot_x) * (1.0 - asphalt)
     beyond = 1.0 - asphalt - paving
-    edge = np.mod(x, 0.9) - 0.45
+    edge = wrap(x, 0.9) - 0.45
     slab = np.maximum(
         band(np.abs(edge) - 0.45, 0.03, foot_x) * np.clip(1.2 - foot_x / 0.1, 0, 1),
-        band(np.abs(np.mod(z, 0.9) - 0.45) - 0.45, 0.03, foot_z) * np.clip(1.2 - foot_z / 0.25, 0, 1),
+        band(np.abs(wrap(z, 0.9) - 0.45) - 0.45, 0.03, foot_z) * np.clip(1.2 - foot_z / 0.25, 0, 1),
     )
     lane = street.road / 2.0
-    dash = band(np.mod(z, 8.0) - 4.0, 1.6, foot_z)
+    dash = band(wrap(z, 8.0) - 4.0, 1.6, foot_z)
     paint = np.maximum(
         band(x, 0.09, foot_x) * (dash if street.road < 5 else 1.0),
         band(a - street.road + 0.35, 0.07, foot_x),
     )
     if street.road > 5:
         paint = np.maximum(paint, band(a - lane, 0.07, foot_x) * dash)
-    stripe = band(np.mod(x, 1.0) - 0.5, 0.26, foot_x) * soften((street.road - 0.3 - a) / foot_x)
+    stripe = band(wrap(x, 1.0) - 0.5, 0.26, foot_x) * soften((street.road - 0.3 - a) / foot_x)
     on_crossing = band(z - street.crossing - 1.6, 1.6, foot_z)
     paint = paint * (1.0 - band(z - street.crossing - 1.6, 2.6, foot_z)) + stripe * on_crossing
     stop = band(z - street.crossing + 1.2, 0.2, foot_z) * soften((x - 0.1) / foot_x)
@@ -79,9 +79,10 @@ def _building_shadow(street: Street, weather: Weather, x: FloatArray, z: FloatAr
     shift_x, shift_z = weather.shadow
     row = 0 if shift_x > 0 else 1
     from_wall = (x + street.wall) if shift_x > 0 else (street.wall - x)
-    reach = np.abs(shift_x)
+    reach = abs(shift_x)
     source = z - shift_z * np.maximum(from_wall, 0.0) / reach
     segment = np.clip((source - street.offsets[row]) // street.lengths[row], 0, SEGMENTS - 1).astype(np.int64)
     tall = street.heights[row][segment]
     inside = np.clip((tall * reach - from_wall) / 0.3 + 0.5, 0.0, 1.0)
-    return np.where(from_wall < 0, tall > 0, inside).astype(np.float32)
+    covered: FloatArray = np.where(from_wall < 0, tall > 0, inside).astype(np.float32)
+    return covered

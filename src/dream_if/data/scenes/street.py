@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 __all__ = ["FAR", "SEGMENTS", "SIGN_NAMES", "Camera", "FloatArray", "IntArray", "Street", "Weather", "draw_street"]
 
-
 FloatArray = npt.NDArray[np.floating[Any]]
 """Pixel buffers and coordinates; float32 throughout."""
 
@@ -22,7 +21,6 @@ FAR = 400.0
 """Distance of the sky in metres: where haze ends what is left to see."""
 
 SEGMENTS = 16  # buildings per row
-
 _ROWS = 3  # left row, right row, end block
 
 SIGN_NAMES = ("CAFE", "HOTEL", "BOOKS", "PIZZA", "BAR 24", "BANK", "SHOES", "MARKET", "TAXI", "GYM")

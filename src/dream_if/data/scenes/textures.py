@@ -7,7 +7,7 @@ import numpy as np
 
 from dream_if.data.scenes.street import FloatArray
 
-__all__ = ["band", "sample_noise", "soften", "window"]
+__all__ = ["band", "sample_noise", "soften", "window", "wrap"]
 
 _TILE = 512
 
@@ -16,6 +16,12 @@ def soften(pixels: FloatArray) -> FloatArray:
     """Coverage of a pixel whose centre lies the given signed distance, in pixels, inside an edge."""
     cover: FloatArray = np.clip(pixels + 0.5, 0.0, 1.0)
     return cover
+
+
+def wrap(position: FloatArray, period: float) -> FloatArray:
+    """Reduce to [0, period]; several times faster than the remainder operator on float32."""
+    wrapped: FloatArray = position - period * np.floor(position * (1.0 / period))
+    return wrapped
 
 
 def band(distance: FloatArray, half: float, foot: FloatArray) -> FloatArray:
@@ -54,7 +60,7 @@ def _noise_texture() -> FloatArray:
 
 def sample_noise(u: FloatArray, v: FloatArray, per_metre: float, origin: float) -> FloatArray:
     """Look the noise texture up at positions in metres, `per_metre` texels each; all arrays (h, W)."""
-    scaled_u = np.ascontiguousarray((u + origin) * per_metre % _TILE, np.float32)
-    scaled_v = np.ascontiguousarray((v + origin) * per_metre % _TILE, np.float32)
+    scaled_u = np.ascontiguousarray(wrap((u + origin) * per_metre, _TILE), np.float32)
+    scaled_v = np.ascontiguousarray(wrap((v + origin) * per_metre, _TILE), np.float32)
     noise = cv2.remap(_noise_texture(), scaled_u, scaled_v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     return np.asarray(noise, np.float32)

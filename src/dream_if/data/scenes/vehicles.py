@@ -12,6 +12,8 @@ from dream_if.data.scenes.street import Weather
 
 __all__ = ["Vehicle"]
 
+Corner = tuple[float, float, float]
+
 _COLOURS: tuple[Colour, ...] = (
     (226, 226, 224),
     (178, 182, 186),
@@ -118,9 +120,6 @@ class Vehicle:
     def paint(self, canvas: Canvas, weather: Weather) -> None:
         """Paint the vehicle: faces turned away are skipped, details follow the face they lie on."""
         _Painter(self, canvas, weather).paint()
-
-
-Corner = tuple[float, float, float]
 
 
 class _Painter:
