@@ -87,6 +87,16 @@ def test_both_sources_reach_the_fused_image() -> None:
     assert infrared.grad.abs().sum() > 0
 
 
+def test_under_autocast_the_fused_image_keeps_full_precision() -> None:
+    net = DreamIF(**TINY)
+    visible, infrared = pair(16, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = net(visible, infrared)
+    assert output.fused.dtype == torch.float32
+    assert not torch.equal(output.fused, output.fused.bfloat16().float())
+    torch.testing.assert_close(output.fused, net(visible, infrared).fused, atol=3e-2, rtol=3e-2)
+
+
 def test_study_options_build_what_they_say() -> None:
     visible, infrared = pair(16, 24)
     two = DreamIF(**TINY, shared_encoder=False)

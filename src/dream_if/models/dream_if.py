@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple, cast, final
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +24,8 @@ class FusionOutput(NamedTuple):
     """What `DreamIF` returns.
 
     Attributes:
-        fused: (B, 3, H, W), near [0, 1] but not clamped, so that gradients pass everywhere.
+        fused: (B, 3, H, W), near [0, 1] but not clamped, so that gradients pass everywhere; in the parameters'
+            precision, also under autocast.
         dominance_visible: one (B, 1, h, w) map in (0, 1) per decoder level, full resolution first; empty without RD.
         dominance_infrared: likewise for the infrared source.
     """
@@ -177,7 +178,7 @@ class DreamIF(
     @property
     def config(self) -> dict[str, Any]:
         """The constructor's arguments: what ``save_pretrained`` and a checkpoint keep beside the weights."""
-        return dict(self._hub_mixin_config)
+        return dict(cast(dict[str, Any], self._hub_mixin_config))
 
     def forward(self, visible: Tensor, infrared: Tensor) -> FusionOutput:
         """Fuse a batch of pairs.
@@ -206,7 +207,10 @@ class DreamIF(
             if dominance is not None:
                 maps.insert(0, dominance)
 
-        fused = self.fusion(sum(features.chunk(2)))
+        refine, to_rgb = self.fusion
+        features = refine(sum(features.chunk(2)))
+        with torch.autocast(features.device.type, enabled=False):  # bfloat16 has fewer steps near 1 than a saved image
+            fused = to_rgb(features.to(to_rgb.weight.dtype))
         halves = [
             dominance[..., : -(-height // 2**level), : -(-width // 2**level)].chunk(2)
             for level, dominance in enumerate(maps)

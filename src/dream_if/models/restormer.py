@@ -44,9 +44,7 @@ class MDTA(nn.Module):
     def __init__(self, dim: int, num_heads: int) -> None:
         super().__init__()
         if dim % num_heads:
-            raise ValueError(
-                f"num_heads must divide its level's channels, got {num_heads} heads for {dim} channels."
-            )
+            raise ValueError(f"num_heads must divide its level's channels, got {num_heads} heads for {dim} channels.")
         self.num_heads = num_heads
         self.temperature = nn.Parameter(torch.ones(num_heads, 1, 1))
         self.qkv = nn.Conv2d(dim, 3 * dim, 1, bias=False)
