@@ -19,7 +19,8 @@ ALLOWED = {
     "data": {"errors"},
     "task": {"models", "losses", "metrics", "baselines"},
     "callbacks": {"errors", "files", "figures"},
-    "cli": {"callbacks", "data", "errors", "task"},
+    "evaluation": {"data", "errors", "files", "metrics"},
+    "cli": {"callbacks", "data", "errors", "evaluation", "metrics", "task"},
     "__init__": set(),
 }
 # Library -> the parts that may use it; a network or a metric is to be had without the framework around it.

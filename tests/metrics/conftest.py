@@ -11,6 +11,12 @@ SHARED = Path(os.environ.get("DREAM_IF_SHARED", Path(__file__).resolve().parents
 
 
 @pytest.fixture(scope="session")
+def shared():
+    """The folder with golden values, weights and real pairs, which may be absent."""
+    return SHARED
+
+
+@pytest.fixture(scope="session")
 def golden():
     """Cases by name: the triple (fused, visible, infrared) as levels, and the published values by metric and entry."""
     file = SHARED / "golden" / "golden.json"

@@ -1,34 +1,74 @@
 """Fusion metrics: torchmetrics classes and pure functions with named, calibrated conventions."""
 
-from dream_if.metrics.agreement import SCD, CorrelationCoefficient
+from dream_if.metrics.agreement import (
+    SCD,
+    CorrelationCoefficient,
+    MeanSquaredError,
+    PeakSignalNoiseRatio,
+    RootMeanSquaredError,
+)
 from dream_if.metrics.base import DEFAULT_CONVENTION, FusionMetric
-from dream_if.metrics.fusion import METRICS, TABLE_METRICS, FusionMetrics, fusion_metrics
-from dream_if.metrics.information import MutualInformation
+from dream_if.metrics.catalogue import CODES, CatalogueEntry, catalogue
+from dream_if.metrics.feature_information import FMIDCT, FMIGradient, FMIPixel, FMIWavelet
+from dream_if.metrics.fusion import METRICS, TABLE_METRICS, FusionMetrics, fusion_metrics, metrics_with_convention
+from dream_if.metrics.information import CrossEntropy, MutualInformation, NormalizedMutualInformation, Qncie
+from dream_if.metrics.learned import LPIPS, LPIPSInfrared, LPIPSVisible
 from dream_if.metrics.levels import luminance, quantise
+from dream_if.metrics.perception import Qcb, Qcv
+from dream_if.metrics.saliency import Q0, Qe, Qw, Qy
 from dream_if.metrics.statistics import AverageGradient, EdgeIntensity, Entropy, SpatialFrequency, StandardDeviation
-from dream_if.metrics.structure import SSIM
-from dream_if.metrics.transfer import Qabf
+from dream_if.metrics.structure import MEFSSIM, MSSSIM, SSIM
+from dream_if.metrics.transfer import Labf, Nabf, PetrovicQabf, Qabf, Qg
 from dream_if.metrics.vif import VIF, VIFF
 
 __all__ = [
+    "CODES",
     "DEFAULT_CONVENTION",
+    "FMIDCT",
+    "LPIPS",
+    "MEFSSIM",
     "METRICS",
+    "MSSSIM",
+    "Q0",
     "SCD",
     "SSIM",
     "TABLE_METRICS",
     "VIF",
     "VIFF",
     "AverageGradient",
+    "CatalogueEntry",
     "CorrelationCoefficient",
+    "CrossEntropy",
     "EdgeIntensity",
     "Entropy",
+    "FMIGradient",
+    "FMIPixel",
+    "FMIWavelet",
     "FusionMetric",
     "FusionMetrics",
+    "LPIPSInfrared",
+    "LPIPSVisible",
+    "Labf",
+    "MeanSquaredError",
     "MutualInformation",
+    "Nabf",
+    "NormalizedMutualInformation",
+    "PeakSignalNoiseRatio",
+    "PetrovicQabf",
     "Qabf",
+    "Qcb",
+    "Qcv",
+    "Qe",
+    "Qg",
+    "Qncie",
+    "Qw",
+    "Qy",
+    "RootMeanSquaredError",
     "SpatialFrequency",
     "StandardDeviation",
+    "catalogue",
     "fusion_metrics",
     "luminance",
+    "metrics_with_convention",
     "quantise",
 ]

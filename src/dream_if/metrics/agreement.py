@@ -1,9 +1,11 @@
 """Metric classes of pixel-wise agreement with the sources."""
 
+import math
+
 from dream_if.metrics import functional as F
 from dream_if.metrics.base import FusionMetric, published
 
-__all__ = ["SCD", "CorrelationCoefficient"]
+__all__ = ["SCD", "CorrelationCoefficient", "MeanSquaredError", "PeakSignalNoiseRatio", "RootMeanSquaredError"]
 
 
 class CorrelationCoefficient(FusionMetric):
@@ -50,3 +52,76 @@ class SCD(FusionMetric):
     citation = "Aslantas and Bendes, AEU International Journal of Electronics and Communications 69(12), 2015"
     conventions = published(cddfuse={}, linfeng={}, ivif_zoo={})
     function = staticmethod(F.sum_of_correlations_of_differences)
+
+
+class MeanSquaredError(FusionMetric):
+    """MSE, the mean squared difference between the fused image and its sources.
+
+    Example:
+        >>> import torch
+        >>> visible, infrared = torch.rand(2, 4, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+        >>> metric = MeanSquaredError()
+        >>> metric.update((visible + infrared) / 2, visible, infrared)
+        >>> print(f"{metric.compute():.3f}")
+        2710.009
+    """
+
+    symbol = "MSE"
+    higher_is_better = False
+    bounds = (0.0, 65025.0)
+    unit = "levels^2"
+    formula = "(mean((infrared - F)^2) + mean((visible - F)^2)) / 2"
+    citation = "Zhang, Ye and Xiao, VIFB, CVPR Workshops 2020"
+    conventions = published(cddfuse={}, linfeng={"scale": 1.0}, ivif_zoo={"scale": 1.0})
+    function = staticmethod(F.mean_squared_error)
+
+
+class RootMeanSquaredError(FusionMetric):
+    """RMSE, the root of MSE.
+
+    Example:
+        >>> import torch
+        >>> visible, infrared = torch.rand(2, 4, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+        >>> metric = RootMeanSquaredError()
+        >>> metric.update((visible + infrared) / 2, visible, infrared)
+        >>> print(f"{metric.compute():.3f}")
+        52.056
+    """
+
+    symbol = "RMSE"
+    higher_is_better = False
+    bounds = (0.0, 255.0)
+    unit = "levels"
+    formula = "sqrt(MSE), MSE being the mean over the two sources"
+    citation = "Zhang, Ye and Xiao, VIFB, CVPR Workshops 2020"
+    conventions = published(vifb={"form": "vifb"})
+    function = staticmethod(F.root_mean_squared_error)
+
+
+class PeakSignalNoiseRatio(FusionMetric):
+    """PSNR, the error on a logarithmic scale.
+
+    Undefined (infinite) where F equals both sources.
+
+    Example:
+        >>> import torch
+        >>> visible, infrared = torch.rand(2, 4, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+        >>> metric = PeakSignalNoiseRatio()
+        >>> metric.update((visible + infrared) / 2, visible, infrared)
+        >>> print(f"{metric.compute():.3f}")
+        13.802
+    """
+
+    symbol = "PSNR"
+    higher_is_better = True
+    bounds = (0.0, math.inf)
+    unit = "dB"
+    formula = "10 log10(255^2 / MSE), MSE being the mean over the two sources"
+    citation = "Zhang, Ye and Xiao, VIFB, CVPR Workshops 2020"
+    conventions = published(
+        cddfuse={"form": "peak_of_fused"},
+        vifb={"form": "vifb"},
+        linfeng={"form": "mixed_scales"},
+        ivif_zoo={"form": "mixed_scales"},
+    )
+    function = staticmethod(F.peak_signal_noise_ratio)

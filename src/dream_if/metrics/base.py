@@ -20,12 +20,12 @@ Conventions = Mapping[str, Mapping[str, Any]]
 DEFAULT_CONVENTION = "dream_if"
 
 
-def published(**options: Mapping[str, Any]) -> Conventions:
-    """The conventions of a metric: the default, whose options are the function's defaults, and those of `options`.
+def published(default: Mapping[str, Any] | None = None, /, **codes: Mapping[str, Any]) -> Conventions:
+    """The conventions of a metric: options of its function by default, and those of published codes.
 
     An empty mapping says that a published code computes the metric as we do by default.
     """
-    return {DEFAULT_CONVENTION: {}, **options}
+    return {DEFAULT_CONVENTION: default or {}, **codes}
 
 
 class FusionMetric(Metric):
@@ -111,7 +111,9 @@ class FusionMetric(Metric):
     def compute(self) -> Tensor:
         """The mean over defined images, () float64 and NaN without any; or all values, (N,), with `per_image`."""
         if self.per_image:
-            return dim_zero_cat(self.values) if self.values else torch.empty(0, dtype=torch.float64, device=self.device)
+            if len(self.values) == 0:
+                return torch.empty(0, dtype=torch.float64, device=self.device)
+            return dim_zero_cat(self.values)  # a list, or after the exchange between processes a tensor
         if self.undefined > 0:
             count, left = int(self.undefined), int(self.defined)
             total = count + left

@@ -1,34 +1,44 @@
 """The metrics by the names that tables use, and collections of them."""
 
+import difflib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from torchmetrics import Metric, MetricCollection
 
-from dream_if.metrics.agreement import SCD, CorrelationCoefficient
+from dream_if.metrics.agreement import (
+    SCD,
+    CorrelationCoefficient,
+    MeanSquaredError,
+    PeakSignalNoiseRatio,
+    RootMeanSquaredError,
+)
 from dream_if.metrics.base import DEFAULT_CONVENTION, FusionMetric
+from dream_if.metrics.feature_information import FMIDCT, FMIGradient, FMIPixel, FMIWavelet
 from dream_if.metrics.functional import shared_work
-from dream_if.metrics.information import MutualInformation
+from dream_if.metrics.information import CrossEntropy, MutualInformation, NormalizedMutualInformation, Qncie
+from dream_if.metrics.learned import LPIPS, LPIPSInfrared, LPIPSVisible
+from dream_if.metrics.perception import Qcb, Qcv
+from dream_if.metrics.saliency import Q0, Qe, Qw, Qy
 from dream_if.metrics.statistics import AverageGradient, EdgeIntensity, Entropy, SpatialFrequency, StandardDeviation
-from dream_if.metrics.structure import SSIM
-from dream_if.metrics.transfer import Qabf
+from dream_if.metrics.structure import MEFSSIM, MSSSIM, SSIM
+from dream_if.metrics.transfer import Labf, Nabf, PetrovicQabf, Qabf, Qg
 from dream_if.metrics.vif import VIF, VIFF
 
-__all__ = ["METRICS", "TABLE_METRICS", "FusionMetrics", "fusion_metrics"]
+__all__ = ["METRICS", "TABLE_METRICS", "FusionMetrics", "fusion_metrics", "metrics_with_convention"]
 
 _CLASSES: tuple[type[FusionMetric], ...] = (
-    AverageGradient,
-    SpatialFrequency,
-    Entropy,
-    StandardDeviation,
-    EdgeIntensity,
-    MutualInformation,
-    CorrelationCoefficient,
-    SCD,
-    Qabf,
-    SSIM,
-    VIF,
-    VIFF,
+    *(AverageGradient, SpatialFrequency, Entropy, StandardDeviation, EdgeIntensity),
+    *(MutualInformation, NormalizedMutualInformation, CrossEntropy, Qncie),
+    *(MeanSquaredError, RootMeanSquaredError, PeakSignalNoiseRatio, CorrelationCoefficient, SCD),
+    *(SSIM, MSSSIM, MEFSSIM),
+    *(Qabf, PetrovicQabf, Labf, Nabf, Qg),
+    *(Q0, Qw, Qe, Qy),
+    *(Qcb, Qcv),
+    *(FMIPixel, FMIGradient, FMIDCT, FMIWavelet),
+    *(VIF, VIFF),
+    *(LPIPS, LPIPSVisible, LPIPSInfrared),
 )
 
 METRICS: dict[str, type[FusionMetric]] = {metric.symbol: metric for metric in _CLASSES}
@@ -55,12 +65,30 @@ class FusionMetrics(MetricCollection):
             return super().forward(*args, **kwargs)
 
 
+def metrics_with_convention(convention: str) -> tuple[str, ...]:
+    """Symbols of the metrics that have the convention.
+
+    Raises:
+        ValueError: if no metric has it.
+
+    Example:
+        >>> metrics_with_convention("han")
+        ('VIFF',)
+    """
+    names = tuple(name for name, metric in METRICS.items() if convention in metric.conventions)
+    if not names:
+        known = list(dict.fromkeys(key for metric in METRICS.values() for key in metric.conventions))
+        raise ValueError(f"no metric has a convention {convention!r}; there are {', '.join(known)}")
+    return names
+
+
 def fusion_metrics(
     names: Sequence[str] = TABLE_METRICS,
     prefix: str | None = None,
     *,
     convention: str = DEFAULT_CONVENTION,
     per_image: bool = False,
+    lpips_weights: str | Path | None = None,
 ) -> FusionMetrics:
     """A collection of metrics by their symbols.
 
@@ -69,6 +97,7 @@ def fusion_metrics(
         prefix: put before each name in the results, for example "val/".
         convention: one convention for all, see `FusionMetric.conventions`.
         per_image: results are vectors with one value per image, not means.
+        lpips_weights: AlexNet weights for the LPIPS metrics, see `LPIPS`.
 
     Raises:
         ValueError: for an unknown name, or a metric that does not have the convention.
@@ -80,13 +109,20 @@ def fusion_metrics(
         >>> sorted(metrics.compute())
         ['val/EN', 'val/Qabf']
     """
-    if isinstance(names, str):
-        names = [names]
-    unknown = [name for name in names if name not in METRICS]
-    if unknown:
-        raise ValueError(f"no metric is called {', '.join(unknown)}; there are {', '.join(METRICS)}")
-    metrics: dict[str, Metric | MetricCollection] = {
-        name: METRICS[name](convention=convention, per_image=per_image) for name in names
-    }
+    names = [names] if isinstance(names, str) else list(names)
+    offered = set(metrics_with_convention(convention))
+    metrics: dict[str, Metric | MetricCollection] = {}
+    for name in names:
+        if name not in METRICS:
+            near = difflib.get_close_matches(name, METRICS, n=1, cutoff=0.5)
+            hint = f", did you mean {near[0]}" if near else ""
+            raise ValueError(f"no metric is called {name!r}{hint}; there are {', '.join(METRICS)}")
+        if name not in offered:
+            raise ValueError(
+                f"{name} has no convention {convention!r}: that code does not compute it. "
+                f"{name} has {', '.join(METRICS[name].conventions)}; {convention} has {', '.join(sorted(offered))}"
+            )
+        options = {"weights": lpips_weights} if issubclass(METRICS[name], LPIPS) else {}
+        metrics[name] = METRICS[name](convention=convention, per_image=per_image, **options)
     # Grouping by equal states would merge metrics whose values happen to agree on the first batch.
     return FusionMetrics(metrics, prefix=prefix, compute_groups=False)

@@ -27,7 +27,7 @@ class VIF(FusionMetric):
     bounds = (0.0, math.inf)
     formula = "VIFp(infrared, F) + VIFp(visible, F), four scales, noise variance 2"
     citation = "Sheikh and Bovik, IEEE Transactions on Image Processing 15(2), 2006"
-    conventions = published(cddfuse={"empty": "one"}, linfeng={})
+    conventions = published(cddfuse={"empty": "one"}, linfeng={}, ivif_zoo={"window": "off_centre"})
     function = staticmethod(F.vif)
 
 

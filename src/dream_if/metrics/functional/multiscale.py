@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
-from dream_if.metrics.functional._filters import filter_valid, gaussian_window
+from dream_if.metrics.functional._filters import centred_plane, filter_valid, gaussian_window
 from dream_if.metrics.functional._planes import metric_of_triple
 from dream_if.metrics.functional._sharing import share
 from dream_if.metrics.functional.structure import local_covariance, local_moments
@@ -30,13 +30,14 @@ def _ms_ssim_of_pair(source: Tensor, fused: Tensor, data_range: float) -> Tensor
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
     product = torch.ones_like(fused[:, 0, 0])
     for scale, exponent in enumerate(_EXPONENTS):
+        if scale > 0:
+            source, fused = _halved(source), _halved(fused)
         mean_s, variance_s = local_moments(source, "gauss11_valid")
         mean_f, variance_f = local_moments(fused, "gauss11_valid")
         quality = (2 * local_covariance(source, fused, "gauss11_valid") + c2) / (variance_s + variance_f + c2)
         if scale == len(_EXPONENTS) - 1:
             quality = quality * (2 * mean_s * mean_f + c1) / (mean_s.square() + mean_f.square() + c1)
         product = product * quality.mean(dim=(1, 2)).clamp_(min=0) ** exponent
-        source, fused = _halved(source), _halved(fused)
     return product
 
 
@@ -74,9 +75,11 @@ def _desired_patch(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     spread, other_spread, joint = (
         121 * _covariance(a, b, _BOX11) for a, b in ((first, first), (second, second), (first, second))
     )
-    norm, other_norm = spread.clamp(min=0).sqrt() + 0.001, other_spread.clamp(min=0).sqrt() + 0.001
-    of_sum = (spread + other_spread + 2 * joint).clamp_(min=0).sqrt_()
+    norm, other_norm, of_sum = (
+        squared.clamp(min=0).sqrt() for squared in (spread, other_spread, spread + other_spread + 2 * joint)
+    )
     agreement = (of_sum + _EPSILON) / (norm + other_norm + _EPSILON)
+    norm, other_norm = norm + 0.001, other_norm + 0.001
     power = torch.tan(agreement.clamp_(max=1 - _EPSILON) * (math.pi / 2)).clamp_(max=10)
     weight, other_weight = (norm / 11) ** power + _EPSILON, (other_norm / 11) ** power + _EPSILON
     total = weight + other_weight
@@ -121,7 +124,8 @@ def mef_ssim(fused: Tensor, visible: Tensor, infrared: Tensor) -> Tensor:
     """
     fused, infrared, visible = (centred_plane(plane)[0] for plane in (fused, infrared, visible))
     product = torch.ones_like(fused[:, 0, 0])
-    for exponent in _EXPONENTS[:3]:
+    for scale, exponent in enumerate(_EXPONENTS[:3]):
+        if scale > 0:
+            fused, infrared, visible = _decimated(fused), _decimated(infrared), _decimated(visible)
         product = product * _mef_scale(fused, infrared, visible) ** (exponent / sum(_EXPONENTS[:3]))
-        fused, infrared, visible = _decimated(fused), _decimated(infrared), _decimated(visible)
     return product

@@ -8,17 +8,20 @@ from dream_if.metrics.functional._filters import centred_plane, filter_valid, ga
 from dream_if.metrics.functional._planes import metric_of_triple
 from dream_if.metrics.functional._sharing import share
 
-__all__ = ["Window", "local_covariance", "local_moments", "ssim"]
+__all__ = ["Window", "local_covariance", "local_moments", "ssim", "ssim_map"]
 
-Window = Literal["gauss11_valid", "gauss11_reflect", "gauss11_replicate", "uniform7"]
+Window = Literal["gauss11_valid", "gauss11_reflect", "gauss11_replicate", "gauss7_valid", "uniform7"]
 
 _GAUSS11 = gaussian_window(11, 1.5)
+_GAUSS7 = gaussian_window(7, 1.5)
 _ONES7 = (1.0,) * 7
 
 
 def _average(plane: Tensor, window: Window) -> Tensor:
     if window == "uniform7":
         return filter_valid(plane, _ONES7).div_(49)  # a sum of integers first: exact, and 0 variance where it is flat
+    if window == "gauss7_valid":
+        return filter_valid(plane, _GAUSS7)
     if window == "gauss11_reflect":
         plane = pad(plane, 5, "reflect")
     elif window == "gauss11_replicate":
@@ -32,34 +35,43 @@ def _sample_correction(window: Window) -> float:
 
 
 @share
+def _centred_moments(plane: Tensor, window: Window) -> tuple[Tensor, Tensor]:
+    """Mean and variance of the centred plane in every window."""
+    centred, _ = centred_plane(plane)
+    mean = _average(centred, window)
+    return mean, _average(centred.square(), window).sub_(mean.square()).mul_(_sample_correction(window))
+
+
+@share
 def local_moments(plane: Tensor, window: Window) -> tuple[Tensor, Tensor]:
     """Mean and variance in every window: (B, H, W) to two (B, H', W')."""
-    centred, centre = centred_plane(plane)
-    mean = _average(centred, window)
-    variance = _average(centred.square(), window).sub_(mean.square()).mul_(_sample_correction(window))
-    return mean.add_(centre), variance
+    mean, variance = _centred_moments(plane, window)
+    return mean + centred_plane(plane)[1], variance
 
 
 @share
 def local_covariance(first: Tensor, second: Tensor, window: Window) -> Tensor:
-    """Covariance in every window: two (B, H, W) to (B, H', W')."""
-    centred_first, centre_first = centred_plane(first)
-    centred_second, centre_second = centred_plane(second)
-    mean_first, _ = local_moments(first, window)
-    mean_second, _ = local_moments(second, window)
-    product = _average(centred_first * centred_second, window)
-    return product.sub_((mean_first - centre_first).mul_(mean_second - centre_second)).mul_(_sample_correction(window))
+    """Covariance in every window: two (B, H, W) to (B, H', W'); of a plane with itself exactly its variance."""
+    mean_first, _ = _centred_moments(first, window)
+    mean_second, _ = _centred_moments(second, window)
+    product = _average(centred_plane(first)[0] * centred_plane(second)[0], window)
+    return product.sub_(mean_first * mean_second).mul_(_sample_correction(window))
 
 
-def _ssim_of_pair(source: Tensor, fused: Tensor, window: Window, data_range: float) -> Tensor:
-    """Mean of the SSIM map of one pair, (B,)."""
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+@share
+def ssim_map(source: Tensor, fused: Tensor, window: Window, c1: float, c2: float) -> Tensor:
+    """Structural similarity in every window, (B, H', W'), with the two constants that keep it defined."""
     mean_s, variance_s = local_moments(source, window)
     mean_f, variance_f = local_moments(fused, window)
     covariance = local_covariance(source, fused, window)
     numerator = (mean_s * mean_f).mul_(2).add_(c1).mul_(covariance.mul(2).add_(c2))
     denominator = mean_s.square().add_(mean_f.square()).add_(c1).mul_((variance_s + variance_f).add_(c2))
-    return numerator.div_(denominator).mean(dim=(1, 2))
+    return numerator.div_(denominator)
+
+
+def _ssim_of_pair(source: Tensor, fused: Tensor, window: Window, data_range: float) -> Tensor:
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    return ssim_map(source, fused, window, c1, c2).mean(dim=(1, 2))
 
 
 @metric_of_triple(at_least=11)

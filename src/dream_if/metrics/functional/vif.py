@@ -6,13 +6,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from dream_if.metrics.functional._filters import centred_plane, filter_valid, gaussian_window
+from dream_if.metrics.functional._filters import centred_plane, filter_valid, gaussian_window, pad
 from dream_if.metrics.functional._planes import metric_of_triple
 from dream_if.metrics.functional._sharing import share
 
 __all__ = ["vif", "viff"]
 
-_WINDOWS = tuple(gaussian_window(size, size / 5) for size in (17, 9, 5, 3))
+Window = Literal["valid", "off_centre"]
+
+_SIZES = (17, 9, 5, 3)  # of the Gaussian at each scale; its sigma is a fifth of that
 _SMALLEST = 41  # below, the fourth scale has no position where its window fits
 _EPSILON = 1e-10
 _SCALE_WEIGHTS = (1 / 2.15, 0.0, 0.15 / 2.15, 1 / 2.15)
@@ -20,33 +22,47 @@ _HAN_NOISE = 0.005 * 255 * 255
 _LN10 = math.log(10)
 
 
+def _off_centre_window(size: int) -> tuple[float, ...]:
+    """`size` samples of a Gaussian on an even grid from -(size + 1) / 2 to (size - 1) / 2, as IVIF_ZOO has it."""
+    offsets = torch.linspace(-(size + 1) / 2, (size - 1) / 2, size, dtype=torch.float64)
+    taps = torch.exp(-(offsets**2) / (2 * (size / 5) ** 2))
+    return tuple((taps / taps.sum()).tolist())
+
+
+def _average(plane: Tensor, size: int, window: Window) -> Tensor:
+    if window == "valid":
+        return filter_valid(plane, gaussian_window(size, size / 5))
+    return filter_valid(pad(plane, size // 2, "zero"), _off_centre_window(size))
+
+
 @share
-def _pyramid(plane: Tensor) -> list[Tensor]:
-    """Four scales of (B, H, W), centred."""
-    scales = [centred_plane(plane)[0]]
-    for window in _WINDOWS[1:]:
-        scales.append(filter_valid(scales[-1], window)[:, ::2, ::2].contiguous())
+def _pyramid(plane: Tensor, window: Window) -> list[Tensor]:
+    """Four scales of (B, H, W), centred unless zeros are going to be added around them."""
+    scales = [centred_plane(plane)[0] if window == "valid" else plane]
+    for size in _SIZES[1:]:
+        scales.append(_average(scales[-1], size, window)[:, ::2, ::2].contiguous())
     return scales
 
 
 @share
-def _moments(plane: Tensor) -> list[tuple[Tensor, Tensor]]:
+def _moments(plane: Tensor, window: Window) -> list[tuple[Tensor, Tensor]]:
     """Local mean and variance (not below 0) at each scale."""
     moments = []
-    for level, window in zip(_pyramid(plane), _WINDOWS, strict=True):
-        mean = filter_valid(level, window)
-        variance = filter_valid(level.square(), window).sub_(mean.square()).clamp_(min=0)
+    for level, size in zip(_pyramid(plane, window), _SIZES, strict=True):
+        mean = _average(level, size, window)
+        variance = _average(level.square(), size, window).sub_(mean.square()).clamp_(min=0)
         moments.append((mean, variance))
     return moments
 
 
 @share
-def _channel(source: Tensor, fused: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+def _channel(source: Tensor, fused: Tensor, window: Window) -> list[tuple[Tensor, Tensor, Tensor]]:
     """The distortion channel F = g S + noise at each scale: gain g, noise variance sv, source variance v1."""
     channel = []
-    levels = zip(_pyramid(source), _pyramid(fused), _moments(source), _moments(fused), _WINDOWS, strict=True)
-    for level_s, level_f, (mean_s, v1), (mean_f, v2), window in levels:
-        covariance = filter_valid(level_s * level_f, window).sub_(mean_s * mean_f)
+    of_source = zip(_pyramid(source, window), _moments(source, window), strict=True)
+    of_fused = zip(_pyramid(fused, window), _moments(fused, window), strict=True)
+    for (level_s, (mean_s, v1)), (level_f, (mean_f, v2)), size in zip(of_source, of_fused, _SIZES, strict=True):
+        covariance = _average(level_s * level_f, size, window).sub_(mean_s * mean_f)
         gain = covariance / (v1 + _EPSILON)
         noise = v2 - covariance.mul_(gain)
         flat_source, flat_fused = v1 < _EPSILON, v2 < _EPSILON
@@ -65,7 +81,14 @@ def _information(gain: Tensor, noise: Tensor, variance: Tensor, neural_noise: fl
 
 
 @metric_of_triple(at_least=_SMALLEST)
-def vif(fused: Tensor, visible: Tensor, infrared: Tensor, *, empty: Literal["nan", "one"] = "nan") -> Tensor:
+def vif(
+    fused: Tensor,
+    visible: Tensor,
+    infrared: Tensor,
+    *,
+    empty: Literal["nan", "one"] = "nan",
+    window: Window = "valid",
+) -> Tensor:
     """VIF = VIFp(infrared, F) + VIFp(visible, F), VIFp = information kept / information available over four scales.
 
     Pixel-domain VIF with noise variance 2 and the source as reference (Sheikh and Bovik, "Image information and visual
@@ -77,6 +100,8 @@ def vif(fused: Tensor, visible: Tensor, infrared: Tensor, *, empty: Literal["nan
         infrared: like `fused`.
         empty: what a source without information (a constant one) counts: NaN makes the image undefined, "one" is what
             the CDDFuse code does.
+        window: "valid" has the Gaussian centred and only where it fits; "off_centre" is IVIF_ZOO's, off by half a pixel
+            with zeros around the image, which gives 6 % more at 640 x 480.
 
     Returns:
         (B,) values >= 0, usually 0.3..1.3; 2 where F equals both sources.
@@ -84,7 +109,7 @@ def vif(fused: Tensor, visible: Tensor, infrared: Tensor, *, empty: Literal["nan
     total = torch.zeros_like(fused[:, 0, 0])
     for source in (infrared, visible):
         kept, available = torch.zeros_like(total), torch.zeros_like(total)
-        for gain, noise, variance in _channel(source, fused):
+        for gain, noise, variance in _channel(source, fused, window):
             kept_here, available_here = _information(gain, noise, variance, neural_noise=2.0)
             kept = kept + kept_here.sum(dim=(1, 2))
             available = available + available_here.sum(dim=(1, 2))
@@ -114,7 +139,7 @@ def viff(
     """
     one, other = (infrared, visible) if first == "infrared" else (visible, infrared)
     total = torch.zeros_like(fused[:, 0, 0])
-    scales = zip(_channel(one, fused), _channel(other, fused), _SCALE_WEIGHTS, strict=True)
+    scales = zip(_channel(one, fused, "valid"), _channel(other, fused, "valid"), _SCALE_WEIGHTS, strict=True)
     for (gain, noise, variance), (other_gain, other_noise, other_variance), weight in scales:
         if weight == 0:
             continue

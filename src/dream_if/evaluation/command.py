@@ -1,0 +1,168 @@
+"""`dream-if evaluate`: score folders of fused images."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from dream_if.errors import InputError
+from dream_if.evaluation.evaluator import evaluate
+from dream_if.evaluation.report import markdown_text, write_report
+from dream_if.evaluation.results import Evaluation
+from dream_if.evaluation.table import comparison_table, footnotes, score_table
+from dream_if.metrics import DEFAULT_CONVENTION, TABLE_METRICS
+
+__all__ = ["add_arguments", "run"]
+
+INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command, to a parser of argparse or jsonargparse."""
+    parser.add_argument("--visible", required=True, metavar="FOLDER", help="visible sources")
+    parser.add_argument("--infrared", required=True, metavar="FOLDER", help="infrared sources, with the same stems")
+    parser.add_argument(
+        "--fused",
+        required=True,
+        action="append",
+        metavar="NAME=FOLDER",
+        help="a method and its fused images, with the stems and sizes of the sources; give it once per method. The "
+        "first method is tested against the others. The source folders may be given too, to see them in the table.",
+    )
+    parser.add_argument(
+        "--metrics",
+        default=",".join(TABLE_METRICS),
+        metavar="A,B,...",
+        help="metrics by their symbols, in the order of the table",
+    )
+    parser.add_argument(
+        "--convention",
+        default=DEFAULT_CONVENTION,
+        help=f"whose variant of the metrics: {DEFAULT_CONVENTION}, or a published evaluation code",
+    )
+    parser.add_argument(
+        "--lpips-weights",
+        metavar="FILE",
+        help="AlexNet weights for the LPIPS metrics; left out, they come from torch's cache or are downloaded there",
+    )
+    parser.add_argument("--device", default="cpu", help="where metrics are computed: cpu, cuda, cuda:1, ...")
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        metavar="N",
+        help="images of equal size scored together (default: 1 on the CPU, 8 elsewhere)",
+    )
+    parser.add_argument(
+        "--resize",
+        action="store_true",
+        help="scale fused images of another size to that of their sources (bicubic) instead of refusing them; every "
+        "output says so",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="FOLDER",
+        help="write per_image.csv, summary.json, table.md and box_plots.png there, and scores.jsonl: with it, a run "
+        "that was stopped goes on where it was, and nothing is computed twice",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit status.
+
+    Args:
+        options: what a parser with `add_arguments` returned.
+
+    Returns:
+        0, or 130 if it was interrupted.
+
+    Raises:
+        InputError: see `evaluate`.
+    """
+    out = None if options.out is None else Path(options.out).expanduser()
+    try:
+        with _progress() as advance:
+            evaluation = evaluate(
+                Path(options.visible).expanduser(),
+                Path(options.infrared).expanduser(),
+                parse_methods(options.fused),
+                metrics=[symbol.strip() for symbol in options.metrics.split(",") if symbol.strip()],
+                convention=options.convention,
+                lpips_weights=None if options.lpips_weights is None else Path(options.lpips_weights).expanduser(),
+                device=options.device,
+                batch_size=options.batch_size,
+                resize=options.resize,
+                out=out,
+                progress=advance,
+            )
+    except KeyboardInterrupt:
+        kept = "; the same command goes on from here" if out else "; nothing is kept without --out"
+        sys.stderr.write(f"dream-if: stopped{kept}.\n")
+        return INTERRUPTED
+    written = write_report(evaluation, out) if out else []
+    console = Console()
+    if console.is_terminal:
+        print_evaluation(evaluation, console)
+    else:  # bold and underlined would be lost
+        sys.stdout.write(markdown_text(evaluation))
+    if written:
+        sys.stdout.write(f"Wrote {', '.join(path.name for path in written)} to {out}\n")
+    return 0
+
+
+def parse_methods(options: Sequence[str]) -> dict[str, Path]:
+    """NAME=FOLDER options as a mapping, in their order.
+
+    Raises:
+        InputError: one of them has another form, or a name is there twice.
+    """
+    methods: dict[str, Path] = {}
+    for option in options:
+        name, equals, folder = option.partition("=")
+        name = name.strip()
+        if not (name and equals and folder):
+            raise InputError(f"--fused: expected NAME=FOLDER, such as ours=results/ours, got {option!r}.")
+        if name in methods:
+            raise InputError(f"--fused: the name {name!r} is given twice; each method needs its own.")
+        methods[name] = Path(folder).expanduser()
+    return methods
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar for each stage on the standard error, so that the standard output holds the result alone."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        tasks = {}
+
+        def advance(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.update(tasks[stage], completed=done, total=total)
+
+        yield advance
+
+
+def print_evaluation(evaluation: Evaluation, console: Console) -> None:
+    """Print both tables and the notes."""
+    for rows in (score_table(evaluation, bold="[b]{}[/b]", underlined="[u]{}[/u]"), comparison_table(evaluation)):
+        if not rows:
+            continue
+        header, *body = rows
+        table = Table(box=SIMPLE_HEAD)
+        for position, cell in enumerate(header):
+            table.add_column(Text(cell), justify="right" if position else "left")
+        for method, *cells in body:
+            # Only the cells have markup: a method may be called "[ours]".
+            table.add_row(Text(method), *cells)
+        console.print(table)
+    for note in footnotes(evaluation):
+        console.print(Text(note, style="dim"))
+    for note in evaluation.notes:
+        console.print(Text(f"Note: {note}", style="yellow"))

@@ -1,0 +1,97 @@
+"""Scores on disk as they are computed, so that a run that was stopped goes on where it was."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from dream_if.errors import InputError
+
+__all__ = ["Entry", "Journal"]
+
+
+class Entry(NamedTuple):
+    """The scores of one fused image.
+
+    ``key`` stands for everything they depend on. Method and name are for people who open the file; ``date`` is when
+    the scores were computed, in ISO 8601.
+    """
+
+    key: str
+    method: str
+    name: str
+    date: str
+    values: Mapping[str, float]
+
+
+class Journal:
+    """Entries in a file, one JSON object a line, only ever appended to.
+
+    A line is complete or, after a crash in the middle of writing it, no JSON: then it is passed over. Entries of other
+    settings or files stay and do no harm, because nothing asks for their key.
+
+    Args:
+        path: the file; None to remember for this process alone.
+
+    Raises:
+        InputError: the file is there and cannot be read.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._values: dict[tuple[str, str], tuple[float, str]] = {}
+        if path is not None and path.exists():
+            try:
+                lines = path.read_bytes().splitlines()
+            except OSError as error:
+                raise InputError(f"{path}: cannot be read ({error.strerror}); remove it to start anew.") from error
+            for line in lines:
+                entry = _parse(line)
+                if entry is not None:
+                    self._remember(entry)
+
+    def _remember(self, entry: Entry) -> None:
+        for metric, value in entry.values.items():
+            self._values[entry.key, metric] = (value, entry.date)
+
+    def value(self, key: str, metric: str) -> float | None:
+        """The score, not finite where it is undefined; None if it has not been computed."""
+        found = self._values.get((key, metric))
+        return None if found is None else found[0]
+
+    def date(self, key: str, metric: str) -> str:
+        """When the score was computed."""
+        return self._values[key, metric][1]
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Remember entries, and return once they are safe on the disk.
+
+        Raises:
+            InputError: the file cannot be written to, or the disk is full.
+        """
+        for entry in entries:
+            self._remember(entry)
+        if self.path is None:
+            return
+        text = "".join(f"{json.dumps(entry._asdict())}\n" for entry in entries)
+        try:
+            with self.path.open("a+b") as file:
+                if file.tell() > 0:
+                    file.seek(-1, os.SEEK_END)
+                    if file.read() != b"\n":  # a line that a crash cut short must not swallow the next one
+                        text = f"\n{text}"
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written ({error.strerror}).") from error
+
+
+def _parse(line: bytes) -> Entry | None:
+    try:
+        entry = Entry(**json.loads(line))
+        values = {str(metric): float(value) for metric, value in entry.values.items()}
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return entry._replace(values=values)
