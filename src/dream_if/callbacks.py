@@ -13,10 +13,11 @@ from typing import Any
 import torch
 import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import BasePredictionWriter
+from lightning.pytorch.callbacks import BasePredictionWriter, ModelCheckpoint
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.plugins import TorchCheckpointIO
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -25,16 +26,80 @@ from torch import Tensor
 from dream_if.figures import panel
 from dream_if.files import make_folder, write_atomically
 
-__all__ = ["FusedImages", "ImagePanels", "RunConfig", "RunMetrics", "run_directory"]
+__all__ = [
+    "BestCheckpoint",
+    "FusedImages",
+    "ImagePanels",
+    "LastCheckpoint",
+    "RunConfig",
+    "RunMetrics",
+    "WholeCheckpoints",
+    "make_output_folder",
+    "run_directory",
+]
 
 
 def run_directory(trainer: Trainer) -> Path:
-    """The folder of this run; the same on every process."""
+    """The folder of this run, on the first process; a logger on another may number it differently."""
     if not trainer.loggers:
         return Path(trainer.default_root_dir)
     logger = trainer.loggers[0]
     version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
     return Path(logger.save_dir or trainer.default_root_dir) / str(logger.name) / version
+
+
+def make_output_folder(trainer: Trainer) -> None:
+    """Make sure, before any work is done, that there is a folder for runs and that it can be written to.
+
+    Raises:
+        InputError: There is none and it cannot be made, or it is not for writing.
+    """
+    if not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector, unseen by mypy
+        make_folder(run_directory(trainer).parent)
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes checkpoints whole or not at all.
+
+    Lightning's own writer goes by a temporary file in the system's folder for such. On another disk than the run's the
+    last step is then a copy, which a full disk or a kill cuts short, leaving a broken file in place of a good one.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write a checkpoint; a path with a protocol, such as ``s3://``, is left to Lightning.
+
+        Raises:
+            InputError: The folder cannot be written to, or the disk is full.
+        """
+        if "://" in str(path):
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_atomically(Path(path), buffer.getbuffer())
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps the best checkpoint by a metric, also of a training that was resumed.
+
+    A resumed run has a folder of its own. Lightning's class forgets there how good the best was, and would keep the
+    best since then; this one goes on, so that `best_model_path` may lie in the folder of the run that was resumed.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what the checkpoint knows, whichever folder it was written to."""
+        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+
+
+class LastCheckpoint(BestCheckpoint):
+    """Keeps ``last.ckpt``, the state after the last whole epoch, to resume from.
+
+    `ModelCheckpoint(save_last=True)` renews that file only in epochs that it saves for another reason, such as a new
+    best.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
 
 
 class RunConfig(SaveConfigCallback):
@@ -57,6 +122,12 @@ class RunConfig(SaveConfigCallback):
 
 class RunMetrics(Callback):
     """Keeps ``metrics.json`` in the run's folder, and prints the table of a test."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Say how large the network is and where everything goes."""
+        count = sum(parameter.numel() for parameter in pl_module.parameters())
+        place = "" if trainer.fast_dev_run else f"; this run's folder is {run_directory(trainer)}"  # type: ignore[attr-defined]  # set by a connector
+        rank_zero_info(f"The network has {count / 1e6:.2f} M parameters{place}")
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the last epoch's losses and metrics, and which checkpoint was best by what."""
@@ -81,8 +152,14 @@ class RunMetrics(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the metrics, and print them as a table: a row for each set and method."""
         self._write(trainer, "test", {"checkpoint": trainer.ckpt_path and str(trainer.ckpt_path)})
-        if trainer.is_global_zero:
-            Console().print(_table(trainer.callback_metrics))
+        if trainer.is_global_zero and trainer.callback_metrics:
+            table = _table(trainer.callback_metrics)
+            console = Console()
+            # A pipe or a file counts as 80 columns wide, into which a long table would be squeezed.
+            console.width = (
+                max(console.width, console.measure(table).maximum) if not console.is_terminal else console.width
+            )
+            console.print(table)
 
     @rank_zero_only
     def _write(self, trainer: Trainer, stage: str, facts: Mapping[str, Any]) -> None:
@@ -90,7 +167,8 @@ class RunMetrics(Callback):
             return
         path = run_directory(trainer) / "metrics.json"
         record = json.loads(path.read_text()) if path.exists() else {}
-        metrics = {name: _plain(value) for name, value in sorted(trainer.callback_metrics.items())}
+        # "loss", without a stage, is the last step's: for the progress bar alone.
+        metrics = {name: _plain(value) for name, value in sorted(trainer.callback_metrics.items()) if "/" in name}
         record[stage] = {**facts, "metrics": metrics}
         write_atomically(path, (json.dumps(record, indent=2) + "\n").encode())
 
@@ -114,10 +192,10 @@ def _table(metrics: Mapping[str, Tensor]) -> Table:
     for column in columns:
         table.add_column(column, justify="right")
     previous = None
-    for (name, method), row in rows.items():
+    for (name, scored), row in rows.items():
         if previous not in (None, name):
             table.add_section()
-        table.add_row(name if name != previous else "", method, *(f"{row[column]:.3f}" for column in columns))
+        table.add_row(name if name != previous else "", scored, *(f"{row[column]:.3f}" for column in columns))
         previous = name
     return table
 
@@ -134,6 +212,8 @@ class ImagePanels(Callback):
     """
 
     def __init__(self, count: int = 3, every_n_epochs: int = 1) -> None:
+        if every_n_epochs < 1:
+            raise ValueError(f"panels.every_n_epochs must be 1 or more, got {every_n_epochs}.")
         self.count = count
         self.every_n_epochs = every_n_epochs
         self.rows: list[dict[str, Tensor]] = []
@@ -198,7 +278,8 @@ class FusedImages(BasePredictionWriter):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Make sure that the folder can be written to before any work is done."""
         if stage == "predict":
-            make_folder(run_directory(trainer) / "fused")
+            self.folder: Path = trainer.strategy.broadcast(run_directory(trainer) / "fused")
+            make_folder(self.folder)
 
     def write_on_batch_end(
         self,
@@ -211,7 +292,7 @@ class FusedImages(BasePredictionWriter):
         dataloader_idx: int,
     ) -> None:
         """Write the batch's images."""
-        folder = run_directory(trainer) / "fused" / trainer.datamodule.test_sets[dataloader_idx]  # type: ignore[attr-defined]
+        folder = self.folder / trainer.datamodule.test_sets[dataloader_idx]  # type: ignore[attr-defined]  # lightning's
         for name, fused in zip(batch["name"], prediction.fused, strict=True):
             pixels = (fused.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
             buffer = io.BytesIO()

@@ -1,19 +1,38 @@
-"""The one command, `dream-if`: Lightning's verbs fit, validate, test and predict, and our own."""
+"""The one command, `dream-if`: Lightning's verbs fit, validate, test and predict, and our own.
 
+A user's mistake ends in one line and exit status 2. With the environment variable ``DREAM_IF_TRACEBACK`` set it ends in
+a traceback instead, for whoever looks for the place.
+"""
+
+import difflib
 import inspect
+import logging
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 import yaml
-from lightning.pytorch.callbacks import ModelCheckpoint
+from jsonargparse import Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from dream_if.callbacks import FusedImages, ImagePanels, RunConfig, RunMetrics
+from dream_if.callbacks import (
+    BestCheckpoint,
+    FusedImages,
+    ImagePanels,
+    LastCheckpoint,
+    RunConfig,
+    RunMetrics,
+    WholeCheckpoints,
+    make_output_folder,
+)
 from dream_if.data import FusionDataModule
 from dream_if.data.check import check_pairs, format_report
 from dream_if.data.scenes import save_scenes
@@ -22,31 +41,65 @@ from dream_if.task import FusionTask
 
 __all__ = ["main"]
 
-EPILOG = "Other commands, each with its own --help: check (a folder of image pairs), scenes (write generated pairs)."
+USAGE = """\
+usage: dream-if VERB [options]
+
+Trains, tests and uses Dream-IF, a network that fuses visible and infrared images.
+
+  fit          train a network
+  validate     score a checkpoint on the validation pairs
+  test         score a checkpoint on the test sets, beside averaging and maximum
+  predict      fuse the test pairs with a checkpoint, and write the images
+  check DATA   list the pairs in a folder, and what is wrong with them
+  scenes OUT   write generated pairs as image files
+
+dream-if VERB --help lists the options of a verb. To begin with: dream-if fit --config experiments/demo.yaml
+"""
+
+# What Lightning and torch say that a user of this command can do nothing about, and why.
+USELESS_WARNINGS = (
+    "LightningCLI's args parameter is intended to run from within Python",  # it is: by main, with the same arguments
+    "`isinstance\\(treespec, LeafSpec\\)` is deprecated",  # within Lightning
+    "The `srun` command is available on your system but is not used",  # a cluster's front end is a fine place to try
+    "The number of training batches .* is smaller than the logging interval",  # losses are logged once an epoch
+)
+USELESS_MESSAGES = (
+    "💡 Tip",  # an advertisement
+    "GPU available",  # printed on machines without one, too
+    "TPU available",
+    "Loading `train_dataloader` to estimate",  # every time
+)
 
 
 class Parser(LightningArgumentParser):
     """Says what is wrong in a line, without the usage of a hundred options."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, allow_abbrev=False, **kwargs)  # half a flag is a typo like any other
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Print the message and exit with status 2."""
-        if os.environ.get("DREAM_IF_TRACEBACK"):
-            raise InputError(message) from ex
-        sys.stderr.write(f"dream-if: error: {' '.join(message.split())}\n")
-        sys.exit(2)
+        """Raise the message as an InputError."""
+        raise InputError(message) from ex
 
 
 class FusionCLI(LightningCLI):
-    """LightningCLI with the task and the data fixed, and a guard on checkpoints."""
+    """LightningCLI with the task and the data fixed, and guards on what Lightning lets pass."""
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Lightning's verbs, less the arguments that `test` and `predict` here decide about."""
+        skipped = LightningCLI.subcommands()
+        skipped["test"] |= {"verbose"}
+        skipped["predict"] |= {"return_predictions"}
+        return skipped
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the callbacks that every run has, each with its own group of options."""
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
         parser.set_defaults(
             {
                 "checkpoint.monitor": "val/Qabf",
                 "checkpoint.mode": "max",
-                "checkpoint.save_last": True,
                 "checkpoint.filename": "best",
                 "checkpoint.auto_insert_metric_name": False,
                 "checkpoint.enable_version_counter": False,
@@ -56,19 +109,34 @@ class FusionCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse, and remember the network that was asked for before a checkpoint's settings replace it."""
-        super().parse_arguments(parser, args)
-        options = self.config[self.config.subcommand]
-        self.asked = options.model.net.clone()
-        given = args if isinstance(args, list) else []
-        self.network_was_chosen = any(str(word).startswith(("--config", "-c", "--model")) for word in given)
+        assert isinstance(args, list)
+        configurations = [_read_configuration(Path(path)) for path in _configurations(args)]
+        try:
+            super().parse_arguments(parser, args)
+        except InputError as error:
+            known = next(iter(self._subcommand_parsers.values())).get_defaults().keys()
+            written = [key for content in configurations for key in _keys(content)]
+            raise InputError(_explain(str(error), known, written)) from error
+        verb = self.config.subcommand
+        options = self.config[verb]
+        for group in ("model", "model.net", "model.loss", "data", "trainer", "checkpoint", "panels"):
+            if not isinstance(options.get(group), Namespace):
+                raise InputError(f"{group}: expected settings by name, got {options.get(group)}.")
         self.checkpoint = options.get("ckpt_path")
-        if self.checkpoint not in (None, "best", "last", "hpc"):
+        if self.checkpoint is not None:
             _check_checkpoint(Path(self.checkpoint))
+            given = parser.parse_args(args, defaults=False)
+            self.asked = options.model.net.clone() if given.get(f"{verb}.model.net") else None
+        elif verb != "fit":
+            raise InputError(
+                f"{verb} needs a trained network: name its checkpoint with --ckpt_path, such as "
+                "<run>/checkpoints/best.ckpt."
+            )
 
     def before_instantiate_classes(self) -> None:
         """Refuse a checkpoint of another network than the one asked for, which Lightning would load silently."""
         loaded = self.config[self.config.subcommand].model.net
-        if self.checkpoint is None or not self.network_was_chosen or loaded == self.asked:
+        if self.checkpoint is None or self.asked is None or loaded == self.asked:
             return
         wanted, held = vars(self.asked), vars(loaded)
         differences = "; ".join(
@@ -78,8 +146,8 @@ class FusionCLI(LightningCLI):
         )
         raise InputError(
             f"{self.checkpoint} holds another network than the one configured: {differences}. Give the configuration "
-            "it was trained with (config.yaml in its run's folder), or leave --config and --model out to take the "
-            "checkpoint's."
+            "it was trained with (config.yaml in its run's folder), or leave model.net out of the configuration to "
+            "take the checkpoint's."
         )
 
     def instantiate_classes(self) -> None:
@@ -87,7 +155,85 @@ class FusionCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except (ValueError, TypeError, MisconfigurationException) as error:
-            raise InputError(str(error)) from error
+            raise InputError(_explain(str(error))) from error
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Build the trainer, with checkpoints that are written whole."""
+        trainer = super().instantiate_trainer(**kwargs)
+        trainer.strategy.checkpoint_io = WholeCheckpoints()
+        return trainer
+
+    def after_instantiate_classes(self) -> None:
+        """Find what is wrong with data and output before a run's folder is made or other processes are started.
+
+        Raises:
+            InputError: The data is not as the layout says, the folder for runs cannot be written to, the training has
+                no end, or the best checkpoint is to be chosen by a metric that is not computed.
+        """
+        assert self.subcommand is not None
+        limits = self._get(self.config, "trainer")
+        endless = limits.max_epochs == -1 or (limits.max_epochs is None and limits.max_time is not None)
+        if self.subcommand == "fit" and endless and limits.max_steps == -1:
+            raise InputError(
+                "The learning-rate schedule needs an end: set trainer.max_epochs or trainer.max_steps, also beside "
+                "trainer.max_time."
+            )
+        monitor = self._get(self.config, "checkpoint").monitor or ""
+        computed = [f"val/{name}" for name in self.model.metric_names]
+        if self.subcommand == "fit" and monitor.startswith("val/") and monitor not in [*computed, "val/loss"]:
+            raise InputError(
+                f"checkpoint.monitor is {monitor}, which is not computed: add it to model.metrics, or monitor one of "
+                f"{', '.join(computed)}, val/loss."
+            )
+        self.datamodule.trainer = self.trainer  # it asks how many processes there are
+        self.datamodule.setup(self.subcommand)
+        make_output_folder(self.trainer)
+
+    def test(self, **kwargs: Any) -> None:
+        """Test without Lightning's own table: `RunMetrics` prints a better one."""
+        self.trainer.test(**kwargs, verbose=False)
+
+    def predict(self, **kwargs: Any) -> None:
+        """Predict without keeping the images of all sets in memory: `FusedImages` has written them."""
+        self.trainer.predict(**kwargs, return_predictions=False)
+
+
+def _configurations(args: Sequence[str]) -> Iterator[str]:
+    """The files that the arguments name as configurations."""
+    for word, following in zip(args, [*args[1:], ""], strict=True):
+        if word in ("-c", "--config") and following:
+            yield following
+        elif word.startswith("--config="):
+            yield word.removeprefix("--config=")
+
+
+def _read_configuration(path: Path) -> dict[str, Any]:
+    """Make sure that a file is YAML with settings by name; the parser's own complaint would not name the file."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such configuration file.")
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    except yaml.MarkedYAMLError as error:
+        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{path}: not a YAML file: {error.problem}{line}.") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not a YAML file, nor any text.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected settings by name, such as 'data: {{crop: 96}}', and found none.")
+    return content
+
+
+def _keys(content: Any, above: str = "") -> Iterator[str]:
+    """Every key in a configuration with those above it, such as ``data.degradation.init_args.clean``."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield f"{above}{key}"
+            yield from _keys(value, f"{above}{key}.")
+    if isinstance(content, list):
+        for value in content:
+            yield from _keys(value, above)
 
 
 def _check_checkpoint(path: Path) -> None:
@@ -101,6 +247,72 @@ def _check_checkpoint(path: Path) -> None:
         raise InputError(f"{path}: not a checkpoint of dream-if, or cut short ({type(error).__name__}).") from error
 
 
+def _explain(message: str, known: Iterable[str] = (), written: Sequence[str] = ()) -> str:
+    """A message of the parser in words for people, with the setting that may have been meant.
+
+    Args:
+        message: what the parser said.
+        known: all settings.
+        written: the settings in configuration files: below a ``class_path`` the parser gives but their last part.
+    """
+
+    def whole(name: str) -> str:
+        return next((key for key in written if key == name or key.endswith(f".{name}")), name)
+
+    unknown = UNKNOWN.search(message)
+    if unknown:
+        flag, name = unknown[1], whole(unknown[2])
+        near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+        what = "setting" if flag or "unrecognized" not in message else "argument"
+        return f"there is no {what} {flag}{name}" + (f"; did you mean {flag}{near[0]}?" if near else ".")
+    lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
+    value = next(
+        (found[2] for found in (re.search(r"(Given value:|Got value:) (.*)", line) for line in lines) if found), ""
+    )
+    keys = [whole(key) for key in re.findall(r'Parser key "([^"]+)":', message)]
+    if len(keys) > 1 and keys[-1].startswith(keys[0]):
+        del keys[:-1]  # the innermost says it all
+    reasons = dict.fromkeys(line for line in lines if line and not line.startswith(FRAMING))
+    wanted = dict.fromkeys(filter(None, map(_wanted, lines)))
+    told = [re.sub("Expected a dot import path string: (.*)", CLASS_HELP, line) for line in reasons]
+    text = " ".join(told) if told else f"expected {' or '.join(wanted)}, got {value}." if wanted else message
+    return ": ".join([*keys, text])
+
+
+UNKNOWN = re.compile(
+    r"(?:unrecognized arguments: |Subcommand '\w+' does not accept option '|Option '(?=.*' is not accepted))"
+    r"(-*)([^\s'=]+)"
+)
+
+CLASS_HELP = r"\1 is no class that is known here; write its full path, such as torch.optim.AdamW."
+
+# How the parser frames the reasons why a value fits none of the types that a setting may have.
+FRAMING = (
+    "Parser key ",
+    "Does not validate against any of the Union subtypes",
+    "Subtypes: ",
+    "Errors:",
+    "Expected a <class ",
+    "Expected a typing.Literal",
+    "Expected a path but ",
+    "Not a valid subclass of ",
+    "Subclass types expect one of",
+    "a class path (str)",
+    "a dict with",
+    "Given value",
+)
+
+
+def _wanted(line: str) -> str:
+    """What a value should have been, from a line such as ``Expected a <class 'int'>``."""
+    choice = re.match(r"Expected a typing\.Literal\[([^\]]*)\]", line)
+    if choice:
+        return choice[1].replace("'", "")
+    kind = re.match(r"Expected a <class '([^']+)'>", line)
+    names = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "NoneType": "null"}
+    return names.get(kind[1], kind[1]) if kind else ""
+
+
 def run_lightning(args: Sequence[str]) -> None:
     """Run one of Lightning's verbs."""
     FusionCLI(
@@ -108,12 +320,13 @@ def run_lightning(args: Sequence[str]) -> None:
         FusionDataModule,
         args=list(args),
         parser_class=Parser,
-        parser_kwargs={"prog": "dream-if", "epilog": EPILOG},
+        parser_kwargs={"prog": "dream-if"},
         save_config_callback=RunConfig,
         seed_everything_default=0,
         auto_configure_optimizers=False,
         trainer_defaults={
-            "callbacks": [RunMetrics(), FusedImages()],
+            "callbacks": [RunMetrics(), FusedImages(), LastCheckpoint()],
+            "enable_model_summary": False,  # it counts no operations of ours; RunMetrics tells the size
             "logger": {
                 "class_path": "lightning.pytorch.loggers.CSVLogger",
                 "init_args": {"save_dir": "runs", "name": "dream-if"},
@@ -161,19 +374,36 @@ def scenes(
 OWN_VERBS: dict[str, Callable[..., int]] = {"check": check, "scenes": scenes}
 
 
+def run_own(name: str, args: Sequence[str]) -> int:
+    """Run one of our own verbs, which need neither trainer nor data, and return its exit status."""
+    verb = OWN_VERBS[name]
+    about = inspect.getdoc(verb) or ""
+    parser = Parser(prog=f"dream-if {name}", description=about.split("\n", 1)[0])
+    parser.add_function_arguments(verb, as_positional=True)
+    try:
+        options = parser.parse_args(list(args))
+    except InputError as error:
+        raise InputError(_explain(str(error), parser.get_defaults().keys())) from error
+    return verb(**vars(options))
+
+
 def main(args: Sequence[str] | None = None) -> int:
     """Run `dream-if` with these arguments, those of the command line by default, and return its exit status."""
     args = list(sys.argv[1:] if args is None else args)
-    verb = OWN_VERBS.get(args[0]) if args else None
+    if not args or args[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
     try:
-        if verb is not None:
-            parser = Parser(prog=f"dream-if {args[0]}", description=inspect.getdoc(verb))
-            parser.add_function_arguments(verb, as_positional=True)
-            return verb(**vars(parser.parse_args(args[1:])))
-        run_lightning(args or ["--help"])
+        with _quiet():
+            if args[0] in OWN_VERBS:
+                return run_own(args[0], args[1:])
+            verbs = [*FusionCLI.subcommands(), *OWN_VERBS]
+            if args[0] not in verbs and not args[0].startswith("-"):
+                raise InputError(f"there is no verb {args[0]}; expected {', '.join(verbs)}.")
+            run_lightning(args)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
-    except (InputError, FloatingPointError, MisconfigurationException, OSError, yaml.YAMLError) as error:
+    except (InputError, FloatingPointError, MisconfigurationException, OSError) as error:
         if os.environ.get("DREAM_IF_TRACEBACK"):
             raise
         sys.stderr.write(f"dream-if: error: {_in_a_line(error)}\n")
@@ -181,6 +411,30 @@ def main(args: Sequence[str] | None = None) -> int:
     return 0
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what no user can act on; everything else is printed as ever."""
+    log = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+
+    def useful(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith(USELESS_MESSAGES)
+
+    log.addFilter(useful)
+    try:
+        with warnings.catch_warnings():
+            for message in USELESS_WARNINGS:
+                warnings.filterwarnings("ignore", message)
+            yield
+    finally:
+        log.removeFilter(useful)
+
+
 def _in_a_line(error: BaseException) -> str:
-    """The message alone, also where a data worker wrapped it in its own traceback."""
+    """What went wrong first, without the traceback that a data worker wraps it in."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, InputError):
+        cause = cause.__context__  # writing logs after a failure may fail as well
+    error = cause or error
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).rsplit("InputError: ", 1)[-1].split())

@@ -19,7 +19,8 @@ def panel(rows: Sequence[Mapping[str, Tensor]], title: str = "") -> bytes:
 
     Args:
         rows: name -> picture, all rows with the same names. A picture is (3, H, W) or (1, H, W) in [0, 1]; a name that
-            starts with ``dominance`` marks a map, (1, h, w) in [0, 1], which is drawn in colour with its scale.
+            starts with ``dominance`` marks a map, (1, h, w) in [0, 1], which is drawn in colour from its least to its
+            largest value, both printed on it: a map that hardly varies is to be seen, and seen to hardly vary.
         title: a line above the grid.
 
     Returns:
@@ -30,7 +31,7 @@ def panel(rows: Sequence[Mapping[str, Tensor]], title: str = "") -> bytes:
     head = 0.35 + 0.3 * bool(title)  # inches
     height = sum(heights) + 0.06 * len(rows) + head
     figure = Figure(figsize=((WIDTH + 0.06) * len(names), height), dpi=100)
-    canvas = FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)  # without pyplot, which would keep every figure, and look for a screen
     grid = figure.add_gridspec(
         len(rows), len(names), height_ratios=heights, left=0, right=1, bottom=0, top=1 - head / height,
         wspace=0.02, hspace=0.02,
@@ -42,13 +43,16 @@ def panel(rows: Sequence[Mapping[str, Tensor]], title: str = "") -> bytes:
             if line == 0:
                 axes.set_title(name, fontsize=10)
             if name.startswith("dominance"):
-                axes.imshow(_array(row[name])[..., 0], cmap="viridis", vmin=0, vmax=1, aspect="auto")
+                values = _array(row[name])[..., 0]
+                axes.imshow(values, cmap="viridis", aspect="auto")
+                span = f"{values.min():.3f} to {values.max():.3f}"
+                axes.text(0.02, 0.02, span, transform=axes.transAxes, fontsize=8, va="bottom", bbox={"fc": "white"})
             else:
                 axes.imshow(np.broadcast_to(picture := _array(row[name]), (*picture.shape[:2], 3)), aspect="auto")
     if title:
         figure.suptitle(title, fontsize=11, y=1 - 0.1 / height, va="top")
     buffer = io.BytesIO()
-    canvas.print_png(buffer)
+    figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 

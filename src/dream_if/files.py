@@ -24,7 +24,7 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes | memoryview) -> None:
     """Write a file at once: under its name there is the old content or the new, never a part.
 
     Raises:
@@ -33,12 +33,17 @@ def write_atomically(path: Path, data: bytes) -> None:
     make_folder(path.parent)
     part = None
     try:
+        # Beside the file, not in the system's folder for such: a rename across file systems would be a copy.
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             part = Path(file.name)
             file.write(data)
         part.chmod(0o644)  # a temporary file is its owner's alone
         part.replace(path)
     except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); what was there before is as it was. Make room or name "
+            "another folder."
+        ) from error
+    finally:
         if part is not None:
-            part.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot be written ({error.strerror}).") from error
+            part.unlink(missing_ok=True)  # gone already where it became the file

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import fields
 from itertools import chain
 from typing import Any, TypedDict
 
@@ -12,9 +13,10 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from timm.optim import param_groups_weight_decay
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
+from torchmetrics import MeanMetric
 
 from dream_if.baselines import Average, Maximum
-from dream_if.losses import FusionLoss
+from dream_if.losses import FusionLoss, LossWeights
 from dream_if.metrics import TABLE_METRICS, fusion_metrics
 from dream_if.models import DreamIF, FusionOutput
 
@@ -94,6 +96,10 @@ class FusionTask(LightningModule):
         self.metric_names = tuple(metrics)
         self.compare = nn.ModuleDict({name: BASELINES[name]() for name in compare})
         self.val_metrics = fusion_metrics(self.metric_names, prefix="val/")
+        # Metrics, because Lightning's own mean over processes with unequal shares rounds the number of images.
+        self.val_losses = nn.ModuleDict(
+            {name: MeanMetric() for name in ["total", *(field.name for field in fields(LossWeights))]}
+        )
         self.test_metrics = nn.ModuleList()
 
     def forward(self, visible: Tensor, infrared: Tensor) -> FusionOutput:
@@ -132,10 +138,11 @@ class FusionTask(LightningModule):
         """Update the validation metrics and the validation loss."""
         output = self(batch["visible"], batch["infrared"])
         self.val_metrics.update(output.fused, batch["visible_clean"], batch["infrared_clean"])
-        self.log_dict(dict(self.val_metrics), batch_size=len(batch["name"]))
-        terms = self.losses(batch, output)
-        logged = {"val/loss": terms.pop("total")} | {f"val/loss_{name}": term for name, term in terms.items()}
-        self.log_dict(logged, sync_dist=True, batch_size=len(batch["name"]))
+        self.log_dict(self.val_metrics, batch_size=len(batch["name"]))
+        for name, term in self.losses(batch, output).items():
+            mean: Any = self.val_losses[name]  # a module, to mypy
+            mean.update(term, weight=len(batch["name"]))
+            self.log("val/loss" if name == "total" else f"val/loss_{name}", mean)
         return {"fused": {"fused": output.fused}, "dominance_visible": output.dominance_visible}
 
     def on_test_start(self) -> None:
@@ -173,11 +180,11 @@ class FusionTask(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimizer, and a learning rate that rises linearly and then falls along a cosine, step by step."""
-        decayed_later: Any = param_groups_weight_decay(self.net, weight_decay=0.0)
-        for group in decayed_later:
-            if any(parameter.ndim > 1 for parameter in group["params"]):
-                del group["weight_decay"]  # the optimizer's own; norms and biases keep 0
-        optimizer = self.optimizer(decayed_later)
+        groups: Any = param_groups_weight_decay(self.net, weight_decay=1.0)  # with 0 it would make but one group
+        for group in groups:
+            if group["weight_decay"]:
+                del group["weight_decay"]  # the optimizer's own counts; norms and biases keep 0
+        optimizer = self.optimizer(groups)
         steps = self.trainer.estimated_stepping_batches
         if math.isinf(steps):
             raise ValueError("The learning-rate schedule needs an end: set trainer.max_epochs or trainer.max_steps.")

@@ -1,5 +1,6 @@
 """`FusionDataModule`: which pairs, cut how, degraded how, in what batches."""
 
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -91,7 +92,7 @@ class FusionDataModule(LightningDataModule):
         test_degradation: what test and predict samples suffer, the same at every call; nothing if null.
         degrade: which of the sources.
         num_workers: processes that read; they do not change what is read.
-        seed: of order, crops, flips, degradations and scenes.
+        seed: of order, crops, flips, degradations and scenes, whatever ``seed_everything`` is.
         num_scenes: how many training scenes; an eighth as many for validation and a quarter for test, at least 2.
         scene_size: height and width of the scenes in pixels.
 
@@ -122,10 +123,13 @@ class FusionDataModule(LightningDataModule):
                 f"data.batch_size counts crops, so data.crops_per_pair must divide it; got a batch_size of "
                 f"{batch_size} with {crops_per_pair} crops per pair."
             )
+        for name, value, least in (("num_workers", num_workers, 0), ("num_scenes", num_scenes, 1)):
+            if value < least:
+                raise InputError(f"data.{name} must be {least} or more, got {value}.")
         if layout == "scenes":
-            if root is not None:
+            if root:
                 raise InputError(f"data.layout is scenes, which needs no folder, but data.root is {root}: drop one.")
-        elif root is None:
+        elif not root:
             raise InputError(
                 f"data.root is missing: the layout {layout} reads a folder. Name it with --data.root, or use "
                 "--data.layout scenes to train without any data."
@@ -168,8 +172,20 @@ class FusionDataModule(LightningDataModule):
                 )
         if stage in ("fit", "validate"):
             self.val_pairs = PairedImages(_Joined(self._sources("val")), self.val_crop, seed=self.seed)
+            self._check_shares("validation", self.val_pairs)
         if stage in ("test", "predict"):
-            self.test_pairs = [PairedImages(source) for source in self._sources("test").values()]
+            sources = self._sources("test")
+            self.test_pairs = [PairedImages(source) for source in sources.values()]
+            for name, pairs in zip(sources, self.test_pairs, strict=True):
+                self._check_shares(f"test set {name}", pairs)
+
+    def _check_shares(self, name: str, pairs: PairedImages) -> None:
+        """A process without a share would leave the others waiting for its metrics for ever."""
+        if len(pairs) < self._processes:
+            raise InputError(
+                f"The {name} has {len(pairs)} pair(s), fewer than the {self._processes} processes that would share "
+                "them: use fewer with --trainer.devices, or add pairs."
+            )
 
     def _sources(self, split: Split) -> dict[str, PairSource]:
         if self.layout == "scenes":
@@ -248,8 +264,8 @@ def _named_roots(roots: Sequence[str]) -> dict[str, Path]:
     """
     named: dict[str, Path] = {}
     for root in roots:
-        path = Path(root)
-        name = path.resolve().name
+        path = Path(root).expanduser()
+        name = Path(os.path.abspath(path)).name  # a link keeps its own name, which is the one the user chose
         if name in named:
             raise InputError(f"data.root names two folders called {name}: {named[name]} and {path}; rename one.")
         named[name] = path

@@ -75,7 +75,7 @@ _LLVIP_HELP = (
     "LLVIP is not part of this package: its project page, bupt-ai-cz.github.io/LLVIP, says where to download it and "
     "under which terms. Unpack it so that {root} holds visible/train, visible/test, infrared/train and infrared/test "
     "with the .jpg files, or name its folder with --data.root. To train right away without any download, use "
-    "--data.layout scenes."
+    "--data.layout scenes --data.root null."
 )
 
 
@@ -211,7 +211,7 @@ def _expected(layout: str, root: Path, problem: str) -> InputError:
     expected = places.get(layout, "<split>/vi and <split>/ir (split: train, val, test), or vi and ir")
     return InputError(
         f"{problem}. The layout '{layout}' expects the folders {expected} in {root}; set --data.root to the folder "
-        "that has them, or use --data.layout scenes to run without any data."
+        "that has them, or use --data.layout scenes --data.root null to run without any data."
     )
 
 

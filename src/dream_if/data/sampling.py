@@ -10,6 +10,9 @@ __all__ = ["Mix", "TrainingSampler", "WithoutDuplicates"]
 
 Mix: TypeAlias = Literal["proportional", "equal"]
 
+ROUND = 1 << 20
+"""More epochs than any training has: what keeps the repetitions of a pair within one epoch apart from later epochs."""
+
 
 class TrainingSampler(DistributedSampler[Any]):
     """Positions of training pairs in random order, the same order for any number of processes.
@@ -24,7 +27,7 @@ class TrainingSampler(DistributedSampler[Any]):
         dataset: the pairs of all sets, one set after the other.
         lengths: how many pairs each set has; they sum to ``len(dataset)``.
         mix: ``"proportional"``: every pair once an epoch. ``"equal"``: as many in all, but every set equally often,
-            small ones repeated and large ones spread over epochs.
+            small ones repeated, each time cut anew, and large ones spread over epochs.
         seed: of the order.
         processes: how many share the pairs.
         rank: which of them this is.
@@ -39,24 +42,31 @@ class TrainingSampler(DistributedSampler[Any]):
         self.num_samples = sum(self.lengths) // processes
         self.total_size = self.num_samples * processes
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:  # type: ignore[override]  # our datasets take (epoch, position)
-        """(epoch, position) of this process's share."""
+    def __iter__(self) -> Iterator[tuple[int, int]]:  # our datasets take (epoch, position)
+        """(epoch, position) of this process's share.
+
+        The epoch is what crops are drawn from. Where a set comes round again within an epoch, its n-th round counts as
+        epoch ``epoch + n * ROUND``, so that a pair that comes twice is not cut the same way twice.
+        """
         generator = torch.Generator().manual_seed((self.seed << 20) + self.epoch)
         mixed = self._equal if self.mix == "equal" else self._proportional
-        order = mixed(generator)
-        share = order[: self.total_size][self.rank :: self.num_replicas]
-        return iter([(self.epoch, position) for position in share.tolist()])
+        share = mixed(generator)[: self.total_size][self.rank :: self.num_replicas]
+        return iter([(self.epoch + turn * ROUND, position) for turn, position in share.tolist()])
 
     def _proportional(self, generator: torch.Generator) -> torch.Tensor:
-        return torch.randperm(sum(self.lengths), generator=generator)
+        """(N, 2): how often the set has come round before, 0, and the position."""
+        order = torch.randperm(sum(self.lengths), generator=generator)
+        return torch.stack([torch.zeros_like(order), order], dim=1)
 
     def _equal(self, generator: torch.Generator) -> torch.Tensor:
+        """(N, 2): how often the set has come round before, and the position."""
         total, count = sum(self.lengths), len(self.lengths)
         chosen, first = [], 0
         for place, length in enumerate(self.lengths):
             wanted = total // count + (place < total % count)
             rounds = [torch.randperm(length, generator=generator) for _ in range(-(-wanted // length))]
-            chosen.append(first + torch.cat(rounds)[:wanted])
+            positions = first + torch.cat(rounds)[:wanted]
+            chosen.append(torch.stack([torch.arange(wanted) // length, positions], dim=1))
             first += length
         return torch.cat(chosen)[torch.randperm(total, generator=generator)]
 

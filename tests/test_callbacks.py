@@ -1,0 +1,262 @@
+"""What a run leaves behind."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from dream_if.errors import InputError
+from dream_if.figures import panel
+from dream_if.files import write_atomically
+
+FIT = ("fit", "--config", "tiny.yaml")
+
+
+def test_a_run_leaves_its_configuration_metrics_panels_and_checkpoints(trained: Path, files_below) -> None:
+    assert files_below(trained) == {
+        "checkpoints/best.ckpt", "checkpoints/last.ckpt", "config.yaml", "hparams.yaml", "metrics.csv", "metrics.json",
+        "panels/epoch_0000.png",
+    }  # fmt: skip
+    record = json.loads((trained / "metrics.json").read_text())["fit"]
+    assert (record["epochs"], record["steps"], record["best_by"]) == (1, 2, "val/Qabf")
+    assert record["best_value"] == record["metrics"]["val/Qabf"]
+    assert Path(record["best_checkpoint"]).name == "best.ckpt"
+    assert {"train/loss", "train/loss_pixel", "val/loss", "val/AG", "val/Qabf"} <= record["metrics"].keys()
+    assert "loss" not in record["metrics"]
+    # The validation pairs, at most three, by two sources, the fused image and a dominance map.
+    width, height = Image.open(trained / "panels/epoch_0000.png").size
+    assert width > 1200
+    assert height > 600
+
+
+def test_the_configuration_starts_the_same_run_again(run, trained: Path, workspace: Path) -> None:
+    assert run("fit", "--config", trained / "config.yaml").status == 0
+    again = workspace / "runs/dream-if/version_1"
+    first, second = (yaml.safe_load((folder / "config.yaml").read_text()) for folder in (trained, again))
+    assert first == second
+    one, two = (torch.load(folder / "checkpoints/last.ckpt", weights_only=True) for folder in (trained, again))
+    assert all(torch.equal(one["state_dict"][key], two["state_dict"][key]) for key in one["state_dict"])
+
+
+def test_the_last_checkpoint_is_the_last_epochs_and_the_best_the_bests(run, workspace: Path) -> None:
+    """Lightning renews its `last` only in epochs that it saves for another reason."""
+    # A learning rate that ruins the network: the first epoch stays the best.
+    optimizer = "{class_path: torch.optim.SGD, init_args: {lr: 30.0}}"
+    outcome = run(
+        *FIT, "--trainer.max_epochs", 3, "--model.optimizer", optimizer, "--model.warmup", 0.9,
+        "--checkpoint.monitor", "val/loss", "--checkpoint.mode", "min", "--panels.every_n_epochs", 2,
+    )  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    folder = workspace / "runs/dream-if/version_0"
+    epochs = {
+        name: torch.load(folder / f"checkpoints/{name}.ckpt", weights_only=True)["epoch"] for name in ("best", "last")
+    }
+    assert epochs["last"] == 2
+    assert epochs["best"] < 2
+    assert {path.name for path in (folder / "panels").iterdir()} == {"epoch_0000.png", "epoch_0002.png"}
+
+    # A resumed run knows of the best before it, though it lies in another folder.
+    resumed = run(*FIT, "--trainer.max_epochs", 4, "--model.optimizer", optimizer, "--checkpoint.monitor", "val/loss",
+        "--checkpoint.mode", "min", "--ckpt_path", folder / "checkpoints/last.ckpt")  # fmt: skip
+    assert resumed.status == 0, resumed.err
+    records = [
+        json.loads((workspace / f"runs/dream-if/version_{number}/metrics.json").read_text())["fit"] for number in (0, 1)
+    ]
+    assert records[1]["epochs"] == 4
+    assert records[1]["best_value"] <= records[0]["best_value"]
+    assert (folder / "checkpoints/best.ckpt").exists()
+
+
+class TestTest:
+    def test_every_set_and_method_is_scored_by_itself(self, run, trained: Path, workspace: Path, write_pairs) -> None:
+        write_pairs(workspace / "night", {"test": 2}, size=(33, 47), seed=50)
+        checkpoint = trained / "checkpoints/last.ckpt"
+        outcome = run(
+            "test", "--config", "tiny.yaml", "--data.root", "[pairs,night]", "--ckpt_path", checkpoint,
+            "--data.test_degradation", "dream_if.data.RandomDegradations",
+        )  # fmt: skip
+        assert outcome.status == 0, outcome.err
+        folder = workspace / "runs/dream-if/version_1"
+        record = json.loads((folder / "metrics.json").read_text())["test"]
+        assert record["checkpoint"] == str(checkpoint)
+        assert record["metrics"].keys() == {
+            f"test/{name}/{method}{metric}"
+            for name in ("pairs", "night") for method in ("", "average/", "maximum/") for metric in ("AG", "Qabf")
+        }  # fmt: skip
+        assert (folder / "config.yaml").exists()
+        assert {path.name for path in (folder / "panels").iterdir()} == {"test_pairs.png", "test_night.png"}
+        # One table, ours, with a row for each set and method.
+        rows = [line.split("│")[1:-1] for line in outcome.out.splitlines() if line.startswith("│")]
+        rows = [[cell.strip() for cell in row] for row in rows]
+        assert [row[:2] for row in rows] == [
+            ["pairs", "network"], ["", "average"], ["", "maximum"],
+            ["night", "network"], ["", "average"], ["", "maximum"],
+        ]  # fmt: skip
+        assert float(rows[4][2]) == pytest.approx(record["metrics"]["test/night/average/AG"], abs=5e-4)
+        assert "Test metric" not in outcome.out
+
+    def test_the_same_inputs_at_every_call(self, run, trained: Path, workspace: Path) -> None:
+        args = (
+            "test", "--config", "tiny.yaml", "--ckpt_path", trained / "checkpoints/last.ckpt", "--panels.count", 0,
+            "--data.test_degradation", "dream_if.data.RandomDegradations",
+        )  # fmt: skip
+        for more in (("--seed_everything", 1), ("--seed_everything", 2), ("--data.seed", 3)):
+            assert run(*args, *more).status == 0
+        first, second, other = (
+            json.loads((workspace / f"runs/dream-if/version_{number}/metrics.json").read_text())["test"]["metrics"]
+            for number in (1, 2, 3)
+        )
+        assert first == second
+        assert first["test/pairs/AG"] != other["test/pairs/AG"]
+        assert not (workspace / "runs/dream-if/version_1/panels").exists()
+
+    def test_the_baselines_are_scored_as_they_are(self, run, trained: Path, workspace: Path) -> None:
+        """The average of the test files, scored outside the framework."""
+        from dream_if.metrics import fusion_metrics
+
+        assert run("test", "--config", "tiny.yaml", "--ckpt_path", trained / "checkpoints/last.ckpt").status == 0
+        record = json.loads((workspace / "runs/dream-if/version_1/metrics.json").read_text())["test"]["metrics"]
+        scores = fusion_metrics(["AG"])
+        for path in sorted((workspace / "pairs/test/vi").iterdir()):
+            visible = np.asarray(Image.open(path)).astype(np.float32) / 255
+            infrared = np.asarray(Image.open(path.parents[1] / "ir" / path.name)).astype(np.float32) / 255
+            luminance = visible @ np.float32([0.299, 0.587, 0.114])
+            fused = torch.from_numpy((luminance + infrared) / 2)[None, None]
+            scores.update(fused, fused, fused)
+        assert record["test/pairs/average/AG"] == pytest.approx(float(scores.compute()["AG"]), rel=0.01)
+
+
+class TestPredict:
+    def test_one_png_for_each_pair_in_its_size(
+        self, run, trained: Path, workspace: Path, write_pairs, files_below
+    ) -> None:
+        write_pairs(workspace / "night", {"test": 2}, size=(33, 47), seed=50)
+        outcome = run(
+            "predict", "--config", "tiny.yaml", "--data.root", "[pairs,night]",
+            "--ckpt_path", trained / "checkpoints/last.ckpt",
+        )  # fmt: skip
+        assert outcome.status == 0, outcome.err
+        folder = workspace / "runs/dream-if/version_1/fused"
+        assert files_below(folder) == {
+            "pairs/test_00.png", "pairs/test_01.png", "pairs/test_02.png", "night/test_00.png", "night/test_01.png"
+        }  # fmt: skip
+        for path in folder.rglob("*.png"):
+            source = Image.open(workspace / path.parent.name / "test" / "vi" / path.name)
+            fused = Image.open(path)
+            assert (fused.size, fused.mode) == (source.size, "RGB")
+
+    def test_the_images_are_the_networks(self, run, trained: Path, workspace: Path) -> None:
+        from dream_if.task import FusionTask
+
+        checkpoint = trained / "checkpoints/last.ckpt"
+        assert run("predict", "--config", "tiny.yaml", "--ckpt_path", checkpoint).status == 0
+        net = FusionTask.load_from_checkpoint(checkpoint).net.eval()
+        visible = np.asarray(Image.open(workspace / "pairs/test/vi/test_01.png"))
+        infrared = np.asarray(Image.open(workspace / "pairs/test/ir/test_01.png"))
+        with torch.inference_mode():
+            fused = net(
+                torch.from_numpy(visible / np.float32(255)).permute(2, 0, 1)[None],
+                torch.from_numpy(infrared / np.float32(255))[None, None],
+            ).fused[0]
+        expected = (fused.clamp(0, 1) * 255).round().permute(1, 2, 0).numpy()
+        written = np.asarray(Image.open(workspace / "runs/dream-if/version_1/fused/pairs/test_01.png")).astype(float)
+        assert np.abs(written - expected).max() <= 1
+
+
+def test_validate_writes_its_metrics(run, trained: Path, workspace: Path) -> None:
+    fitted = json.loads((trained / "metrics.json").read_text())["fit"]["metrics"]
+    assert run("validate", "--config", "tiny.yaml", "--ckpt_path", trained / "checkpoints/last.ckpt").status == 0
+    validated = json.loads((workspace / "runs/dream-if/version_1/metrics.json").read_text())["validate"]["metrics"]
+    for key in ("val/AG", "val/Qabf"):  # the loss differs: it has left the warm-up
+        assert validated[key] == pytest.approx(fitted[key], rel=1e-6)
+
+
+def test_wandb_is_one_flag(run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offline: checkpoints, configuration, metrics and panels in the run's own folder; two runs do not collide."""
+    for name in ("WANDB_PROJECT", "WANDB_RUN_ID", "WANDB_ENTITY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    for _ in range(2):
+        outcome = run(*FIT, "--trainer.logger", "WandbLogger", "--trainer.logger.offline", "true")
+        assert outcome.status == 0, outcome.err
+    folders = [path.parent for path in workspace.glob("runs/*/*/config.yaml")]
+    assert len(folders) == 2
+    for folder in folders:
+        assert folder.parent.name == "dream-if"
+        for name in ("metrics.json", "panels/epoch_0000.png", "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+            assert (folder / name).exists()
+    media = list(workspace.glob("runs/wandb/offline-run-*/files/media/images/panels/*.png"))
+    assert len(media) == 2
+
+
+class TestFullDisk:
+    """No room left: one line, what was there stays, and no part of a file is left."""
+
+    @pytest.fixture
+    def full(self, monkeypatch: pytest.MonkeyPatch):
+        """A disk on which no file with this ending can be written whole."""
+        replace = Path.replace
+
+        def fill(ending: str) -> None:
+            def no_room(path: Path, target: Path) -> Path:
+                if str(target).endswith(ending):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+                return replace(path, target)
+
+            monkeypatch.setattr(Path, "replace", no_room)
+
+        return fill
+
+    @pytest.mark.parametrize("ending", ["last.ckpt", "best.ckpt", "metrics.json", "config.yaml", "epoch_0000.png"])
+    def test_in_training(self, run, workspace: Path, full, files_below, ending: str) -> None:
+        full(ending)
+        message = run(*FIT).message
+        assert ending in message
+        assert "cannot be written (No space left on device)" in message
+        left = files_below(workspace / "runs/dream-if/version_0")
+        assert ending not in {Path(name).name for name in left}
+        assert not [name for name in left if Path(name).name.startswith(".")]
+
+    def test_what_was_there_stays(self, tmp_path: Path, full, files_below) -> None:
+        write_atomically(tmp_path / "kept.bin", b"old")
+        full("kept.bin")
+        with pytest.raises(InputError, match="No space left on device"):
+            write_atomically(tmp_path / "kept.bin", b"new")
+        assert (tmp_path / "kept.bin").read_bytes() == b"old"
+        assert files_below(tmp_path) == {"kept.bin"}
+
+    def test_in_predicting(self, run, trained: Path, workspace: Path, full) -> None:
+        full("test_01.png")
+        message = run("predict", "--config", "tiny.yaml", "--ckpt_path", trained / "checkpoints/last.ckpt").message
+        assert "fused/pairs/test_01.png: cannot be written (No space left on device)" in message
+        written = [path.name for path in workspace.glob("runs/dream-if/version_1/fused/pairs/*")]
+        assert written == ["test_00.png"]
+
+
+class TestPanel:
+    def test_it_shows_what_it_is_given(self) -> None:
+        """A white picture, a black one and a map of ones fill their places; the pixels are read back."""
+        import io
+
+        row = {"white": torch.ones(3, 60, 80), "black": torch.zeros(1, 60, 80), "dominance": torch.ones(1, 30, 40)}
+        picture = np.asarray(Image.open(io.BytesIO(panel([row, row]))).convert("RGB")).astype(int)
+        height, width, _ = picture.shape
+        for line in (0.35, 0.85):
+            middle = [picture[int(line * height), int((place + 0.5) / 3 * width)].tolist() for place in range(3)]
+            assert middle[0] == [255, 255, 255]
+            assert middle[1] == [0, 0, 0]
+            assert middle[2] == pytest.approx([253, 231, 37], abs=2)  # the bright end of viridis
+
+    def test_scenes_of_different_shape_share_a_picture(self) -> None:
+        import io
+
+        rows = [{"visible": torch.rand(3, height, width)} for height, width in ((30, 60), (60, 30), (31, 47))]
+        width, height = Image.open(io.BytesIO(panel(rows, "three"))).size
+        assert height > 2 * width

@@ -1,0 +1,68 @@
+"""Every configuration in the repository parses against the signatures as they are."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
+BASES = sorted(EXPERIMENTS.glob("*.yaml"))
+OVERLAYS = {
+    "base": (False, False, False),
+    "rd": (True, False, False),
+    "rd_ce": (True, True, False),
+    "rd_se": (True, False, True),
+    "rd_ce_se": (True, True, True),
+}
+
+
+def resolved(run, *configurations: Path) -> dict:
+    outcome = run("fit", *(word for path in configurations for word in ("--config", path)), "--print_config")
+    assert outcome.status == 0, outcome.err
+    return yaml.safe_load(outcome.out)
+
+
+@pytest.mark.parametrize("path", sorted(EXPERIMENTS.rglob("*.yaml")), ids=lambda path: path.stem)
+def test_it_parses_and_says_how_it_is_used(run, path: Path) -> None:
+    written = yaml.safe_load(path.read_text())
+    result = resolved(run, path)
+    assert_contains(result, written)
+    assert "dream-if fit --config experiments/" in path.read_text()
+
+
+def assert_contains(whole: dict, part: dict, above: str = "") -> None:
+    for key, value in part.items():
+        if isinstance(value, dict):
+            assert_contains(whole[key], value, f"{above}{key}.")
+        elif key != "class_path":  # short names are written out
+            assert whole[key] == value, f"{above}{key}"
+
+
+def test_the_overlays_are_those_of_the_table() -> None:
+    assert {path.stem for path in (EXPERIMENTS / "ablation").glob("*")} == set(OVERLAYS)
+
+
+@pytest.mark.parametrize("base", BASES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_overlays_change_the_switches_alone(run, base: Path, name: str) -> None:
+    plain, overlaid = resolved(run, base), resolved(run, base, EXPERIMENTS / "ablation" / f"{name}.yaml")
+    switches = tuple(overlaid["model"]["net"].pop(switch) for switch in ("use_rd", "use_ce", "use_se"))
+    assert switches == OVERLAYS[name]
+    for switch in ("use_rd", "use_ce", "use_se"):
+        assert plain["model"]["net"].pop(switch) is True
+    assert overlaid == plain
+
+
+def test_the_full_setting_is_the_papers(run) -> None:
+    """Section 4.1 of the paper: AdamW, 3e-4, batches of 4, crops of 96, 200 epochs, 20 of warm-up."""
+    full = resolved(run, EXPERIMENTS / "full.yaml")
+    assert full["model"]["net"]["dim"] == 48
+    assert full["model"]["net"]["num_blocks"] == [4, 6, 6, 8]
+    assert full["model"]["loss"]["warmup_epochs"] == 20
+    assert full["model"]["optimizer"]["class_path"] == "torch.optim.AdamW"
+    assert full["model"]["optimizer"]["init_args"]["lr"] == 3e-4
+    assert (full["data"]["layout"], full["data"]["crop"], full["data"]["batch_size"]) == ("llvip", 96, 4)
+    assert full["data"]["degradation"]["class_path"] == "dream_if.data.RandomDegradations"
+    assert full["trainer"]["max_epochs"] == 200
+    assert full["trainer"]["precision"] == "bf16-mixed"
+    assert full["trainer"]["gradient_clip_val"] > 0
