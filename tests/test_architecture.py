@@ -20,7 +20,8 @@ ALLOWED = {
     "task": {"models", "losses", "metrics", "baselines"},
     "callbacks": {"errors", "files", "figures"},
     "evaluation": {"data", "errors", "files", "metrics"},
-    "cli": {"callbacks", "data", "errors", "evaluation", "metrics", "task"},
+    "messages": {"errors"},
+    "cli": {"callbacks", "data", "errors", "evaluation", "messages", "metrics", "task"},
     "__init__": set(),
 }
 # Library -> the parts that may use it; a network or a metric is to be had without the framework around it.

@@ -6,6 +6,7 @@ is: there Lightning keeps the checkpoints too. No other file of the package know
 
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ __all__ = [
     "RunMetrics",
     "WholeCheckpoints",
     "make_output_folder",
+    "name_project",
     "run_directory",
 ]
 
@@ -46,6 +48,14 @@ def run_directory(trainer: Trainer) -> Path:
     logger = trainer.loggers[0]
     version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
     return Path(logger.save_dir or trainer.default_root_dir) / str(logger.name) / version
+
+
+def name_project() -> None:
+    """Call the project of trackers that have such a thing "dream-if", unless the environment names one.
+
+    Lightning would call it "lightning_logs", and so the folder that runs go to.
+    """
+    os.environ.setdefault("WANDB_PROJECT", "dream-if")
 
 
 def make_output_folder(trainer: Trainer) -> None:

@@ -4,20 +4,17 @@ A user's mistake ends in one line and exit status 2. With the environment variab
 a traceback instead, for whoever looks for the place.
 """
 
-import difflib
 import inspect
 import logging
 import os
-import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
-import yaml
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
@@ -32,11 +29,15 @@ from dream_if.callbacks import (
     RunMetrics,
     WholeCheckpoints,
     make_output_folder,
+    name_project,
 )
 from dream_if.data import FusionDataModule
 from dream_if.data.check import check_pairs, format_report
 from dream_if.data.scenes import save_scenes
 from dream_if.errors import InputError
+from dream_if.evaluation import command as evaluation
+from dream_if.messages import configurations, explain, keys_of, read_configuration
+from dream_if.metrics.catalogue import catalogue
 from dream_if.task import FusionTask
 
 __all__ = ["main"]
@@ -52,6 +53,8 @@ Trains, tests and uses Dream-IF, a network that fuses visible and infrared image
   predict      fuse the test pairs with a checkpoint, and write the images
   check DATA   list the pairs in a folder, and what is wrong with them
   scenes OUT   write generated pairs as image files
+  evaluate     score folders of fused images, of any method
+  metrics      list the metrics, with their conventions and sources
 
 dream-if VERB --help lists the options of a verb. To begin with: dream-if fit --config experiments/demo.yaml
 """
@@ -110,13 +113,13 @@ class FusionCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse, and remember the network that was asked for before a checkpoint's settings replace it."""
         assert isinstance(args, list)
-        configurations = [_read_configuration(Path(path)) for path in _configurations(args)]
+        contents = [read_configuration(Path(path)) for path in configurations(args)]
         try:
             super().parse_arguments(parser, args)
         except InputError as error:
             known = next(iter(self._subcommand_parsers.values())).get_defaults().keys()
-            written = [key for content in configurations for key in _keys(content)]
-            raise InputError(_explain(str(error), known, written)) from error
+            written = [key for content in contents for key in keys_of(content)]
+            raise InputError(explain(str(error), known, written)) from error
         verb = self.config.subcommand
         options = self.config[verb]
         for group in ("model", "model.net", "model.loss", "data", "trainer", "checkpoint", "panels"):
@@ -155,7 +158,7 @@ class FusionCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except (ValueError, TypeError, MisconfigurationException) as error:
-            raise InputError(_explain(str(error))) from error
+            raise InputError(explain(str(error))) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer, with checkpoints that are written whole."""
@@ -198,44 +201,6 @@ class FusionCLI(LightningCLI):
         self.trainer.predict(**kwargs, return_predictions=False)
 
 
-def _configurations(args: Sequence[str]) -> Iterator[str]:
-    """The files that the arguments name as configurations."""
-    for word, following in zip(args, [*args[1:], ""], strict=True):
-        if word in ("-c", "--config") and following:
-            yield following
-        elif word.startswith("--config="):
-            yield word.removeprefix("--config=")
-
-
-def _read_configuration(path: Path) -> dict[str, Any]:
-    """Make sure that a file is YAML with settings by name; the parser's own complaint would not name the file."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such configuration file.")
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    except yaml.MarkedYAMLError as error:
-        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(f"{path}: not a YAML file: {error.problem}{line}.") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not a YAML file, nor any text.") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected settings by name, such as 'data: {{crop: 96}}', and found none.")
-    return content
-
-
-def _keys(content: Any, above: str = "") -> Iterator[str]:
-    """Every key in a configuration with those above it, such as ``data.degradation.init_args.clean``."""
-    if isinstance(content, dict):
-        for key, value in content.items():
-            yield f"{above}{key}"
-            yield from _keys(value, f"{above}{key}.")
-    if isinstance(content, list):
-        for value in content:
-            yield from _keys(value, above)
-
-
 def _check_checkpoint(path: Path) -> None:
     """Make sure that a file is a checkpoint of ours before anything is built."""
     if not path.is_file():
@@ -247,74 +212,9 @@ def _check_checkpoint(path: Path) -> None:
         raise InputError(f"{path}: not a checkpoint of dream-if, or cut short ({type(error).__name__}).") from error
 
 
-def _explain(message: str, known: Iterable[str] = (), written: Sequence[str] = ()) -> str:
-    """A message of the parser in words for people, with the setting that may have been meant.
-
-    Args:
-        message: what the parser said.
-        known: all settings.
-        written: the settings in configuration files: below a ``class_path`` the parser gives but their last part.
-    """
-
-    def whole(name: str) -> str:
-        return next((key for key in written if key == name or key.endswith(f".{name}")), name)
-
-    unknown = UNKNOWN.search(message)
-    if unknown:
-        flag, name = unknown[1], whole(unknown[2])
-        near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
-        what = "setting" if flag or "unrecognized" not in message else "argument"
-        return f"there is no {what} {flag}{name}" + (f"; did you mean {flag}{near[0]}?" if near else ".")
-    lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
-    value = next(
-        (found[2] for found in (re.search(r"(Given value:|Got value:) (.*)", line) for line in lines) if found), ""
-    )
-    keys = [whole(key) for key in re.findall(r'Parser key "([^"]+)":', message)]
-    if len(keys) > 1 and keys[-1].startswith(keys[0]):
-        del keys[:-1]  # the innermost says it all
-    reasons = dict.fromkeys(line for line in lines if line and not line.startswith(FRAMING))
-    wanted = dict.fromkeys(filter(None, map(_wanted, lines)))
-    told = [re.sub("Expected a dot import path string: (.*)", CLASS_HELP, line) for line in reasons]
-    text = " ".join(told) if told else f"expected {' or '.join(wanted)}, got {value}." if wanted else message
-    return ": ".join([*keys, text])
-
-
-UNKNOWN = re.compile(
-    r"(?:unrecognized arguments: |Subcommand '\w+' does not accept option '|Option '(?=.*' is not accepted))"
-    r"(-*)([^\s'=]+)"
-)
-
-CLASS_HELP = r"\1 is no class that is known here; write its full path, such as torch.optim.AdamW."
-
-# How the parser frames the reasons why a value fits none of the types that a setting may have.
-FRAMING = (
-    "Parser key ",
-    "Does not validate against any of the Union subtypes",
-    "Subtypes: ",
-    "Errors:",
-    "Expected a <class ",
-    "Expected a typing.Literal",
-    "Expected a path but ",
-    "Not a valid subclass of ",
-    "Subclass types expect one of",
-    "a class path (str)",
-    "a dict with",
-    "Given value",
-)
-
-
-def _wanted(line: str) -> str:
-    """What a value should have been, from a line such as ``Expected a <class 'int'>``."""
-    choice = re.match(r"Expected a typing\.Literal\[([^\]]*)\]", line)
-    if choice:
-        return choice[1].replace("'", "")
-    kind = re.match(r"Expected a <class '([^']+)'>", line)
-    names = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "NoneType": "null"}
-    return names.get(kind[1], kind[1]) if kind else ""
-
-
 def run_lightning(args: Sequence[str]) -> None:
     """Run one of Lightning's verbs."""
+    name_project()
     FusionCLI(
         FusionTask,
         FusionDataModule,
@@ -371,20 +271,36 @@ def scenes(
     return 0
 
 
-OWN_VERBS: dict[str, Callable[..., int]] = {"check": check, "scenes": scenes}
+def metrics() -> int:
+    """List the fusion metrics: what each measures, which way is better, its range, conventions and source."""
+    for entry in catalogue():
+        unit = f" {entry.unit}" if entry.unit else ""
+        print(f"{entry.name}: {entry.direction} is better, {entry.lowest:g} to {entry.highest:g}{unit}")
+        print(f"  {entry.formula}")
+        others = [f"{name} ({how})" for name, how in entry.conventions.items() if how != "default"]
+        if others:
+            print(f"  conventions beside the default: {'; '.join(others)}")
+        print(f"  {entry.reference}\n")
+    return 0
+
+
+OWN_VERBS: dict[str, Callable[..., int]] = {"check": check, "scenes": scenes, "metrics": metrics}
 
 
 def run_own(name: str, args: Sequence[str]) -> int:
     """Run one of our own verbs, which need neither trainer nor data, and return its exit status."""
-    verb = OWN_VERBS[name]
-    about = inspect.getdoc(verb) or ""
+    verb = evaluation.run if name == "evaluate" else OWN_VERBS[name]
+    about = "Score folders of fused images." if name == "evaluate" else inspect.getdoc(verb) or ""
     parser = Parser(prog=f"dream-if {name}", description=about.split("\n", 1)[0])
-    parser.add_function_arguments(verb, as_positional=True)
+    if name == "evaluate":
+        evaluation.add_arguments(parser)
+    else:
+        parser.add_function_arguments(verb, as_positional=True)
     try:
         options = parser.parse_args(list(args))
     except InputError as error:
-        raise InputError(_explain(str(error), parser.get_defaults().keys())) from error
-    return verb(**vars(options))
+        raise InputError(explain(str(error), parser.get_defaults().keys())) from error
+    return verb(options) if name == "evaluate" else verb(**vars(options))
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -395,14 +311,18 @@ def main(args: Sequence[str] | None = None) -> int:
         return 0
     try:
         with _quiet():
-            if args[0] in OWN_VERBS:
+            own = [*OWN_VERBS, "evaluate"]
+            if args[0] in own:
                 return run_own(args[0], args[1:])
-            verbs = [*FusionCLI.subcommands(), *OWN_VERBS]
+            verbs = [*FusionCLI.subcommands(), *own]
             if args[0] not in verbs and not args[0].startswith("-"):
                 raise InputError(f"there is no verb {args[0]}; expected {', '.join(verbs)}.")
             run_lightning(args)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (what the interpreter flushes at its end)
+        return 0
     except (InputError, FloatingPointError, MisconfigurationException, OSError) as error:
         if os.environ.get("DREAM_IF_TRACEBACK"):
             raise

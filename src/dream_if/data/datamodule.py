@@ -172,7 +172,7 @@ class FusionDataModule(LightningDataModule):
                 )
         if stage in ("fit", "validate"):
             self.val_pairs = PairedImages(_Joined(self._sources("val")), self.val_crop, seed=self.seed)
-            self._check_shares("validation", self.val_pairs)
+            self._check_shares("validation split", self.val_pairs)
         if stage in ("test", "predict"):
             sources = self._sources("test")
             self.test_pairs = [PairedImages(source) for source in sources.values()]

@@ -13,7 +13,7 @@ LEVELS = 256
 @share
 def _as_index(plane: Tensor) -> Tensor:
     """(B, H, W) levels to (B, H W) integers 0..255; what is no number becomes 0 and its image NaN later."""
-    return plane.nan_to_num(0.0).round().clamp(0, LEVELS - 1).long().flatten(1)
+    return plane.round().clamp_(0, LEVELS - 1).nan_to_num_(0.0).long().flatten(1)
 
 
 def _count(index: Tensor, bins: int) -> Tensor:

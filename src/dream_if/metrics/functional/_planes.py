@@ -44,7 +44,8 @@ def _plane(image: Tensor) -> Tensor:
 
 @share
 def _is_finite(plane: Tensor) -> Tensor:
-    return plane.isfinite().flatten(1).all(1)
+    # A sum is finite if all its terms are, and far cheaper than a mask of the image.
+    return plane.sum(dim=(1, 2)).isfinite()
 
 
 def _evaluate(function: Callable[..., Tensor], planes: tuple[Tensor, ...], at_least: int) -> Tensor:

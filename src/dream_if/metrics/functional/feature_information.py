@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from dream_if.metrics.functional._filters import central_difference
 from dream_if.metrics.functional._planes import metric_of_triple
 from dream_if.metrics.functional._sharing import share
 
@@ -74,7 +75,7 @@ def _transformed(plane: Tensor, basis: Callable[[int, Tensor], Tensor]) -> Tenso
 @share
 def _features(plane: Tensor, feature: Feature) -> Tensor:
     if feature == "gradient":
-        return torch.gradient(plane, dim=2)[0]
+        return central_difference(plane, 2)
     if feature == "dct":
         return _transformed(plane, _cosine_basis)
     if feature == "wavelet":

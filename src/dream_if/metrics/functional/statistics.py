@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from dream_if.metrics.functional._filters import sobel
+from dream_if.metrics.functional._filters import central_difference, sobel
 from dream_if.metrics.functional._histograms import entropy_in_nats, level_histogram
 from dream_if.metrics.functional._planes import metric_of_fused
 
@@ -28,8 +28,8 @@ def average_gradient(fused: Tensor, *, divisor: Literal["pixels", "interior"] = 
     Returns:
         (B,) values >= 0, in grey levels per pixel.
     """
-    vertical, horizontal = torch.gradient(fused, dim=(1, 2))
-    strength = horizontal.square_().add_(vertical.square_()).div_(2).sqrt_().sum(dim=(1, 2))
+    horizontal, vertical = central_difference(fused, 2), central_difference(fused, 1)
+    strength = horizontal.square_().addcmul_(vertical, vertical).div_(2).sqrt_().sum(dim=(1, 2))
     height, width = fused.shape[1:]
     return strength / (height * width if divisor == "pixels" else (height - 1) * (width - 1))
 

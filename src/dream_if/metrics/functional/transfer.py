@@ -17,16 +17,21 @@ __all__ = ["qabf", "qg"]
 def _strength_and_orientation(plane: Tensor) -> tuple[Tensor, Tensor]:
     """Edge strength sqrt(sx^2 + sy^2) and orientation arctan(sy / sx) in (-pi/2, pi/2] of the zero-padded plane."""
     horizontal, vertical = sobel(plane, "zero")
-    orientation = torch.where(horizontal == 0, math.pi / 2, torch.atan(vertical / horizontal))
-    return torch.sqrt(horizontal.square() + vertical.square()), orientation
+    # Where the horizontal response is 0 the slope is +-inf or NaN, and the orientation pi / 2 by definition.
+    slope = (vertical / horizontal).nan_to_num_(nan=torch.inf, posinf=torch.inf, neginf=torch.inf)
+    return horizontal.square().addcmul_(vertical, vertical).sqrt_(), slope.atan_()
 
 
 def _preserved(source: Tensor, fused: Tensor, equality: str) -> Tensor:
     """Edge preservation Q_SF per pixel (B, H, W): a sigmoid of relative strength times one of relative orientation."""
     strength, orientation = _strength_and_orientation(source)
     fused_strength, fused_orientation = _strength_and_orientation(fused)
-    ratio = torch.minimum(strength, fused_strength).div_(torch.maximum(strength, fused_strength))
-    kept = torch.where(strength == fused_strength, fused_strength if equality == "strength" else 1.0, ratio)
+    # 0 / 0 becomes 0 here and counts nothing, because its weight is 0.
+    larger = torch.maximum(strength, fused_strength).clamp_(min=torch.finfo(strength.dtype).tiny)
+    kept = torch.minimum(strength, fused_strength).div_(larger)
+    if equality == "strength":  # 1 becomes the strength, where both are equal
+        equal = (strength == fused_strength).to(strength.dtype)
+        kept.mul_(equal.mul_(fused_strength - 1).add_(1))
     aligned = (orientation - fused_orientation).abs_().mul_(-2 / math.pi).add_(1)
     of_strength = kept.sub_(0.5).mul_(15).sigmoid_().mul_(0.9994)
     return aligned.sub_(0.8).mul_(22).sigmoid_().mul_(0.9879).mul_(of_strength)

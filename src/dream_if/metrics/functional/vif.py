@@ -4,6 +4,7 @@ import math
 from typing import Literal
 
 import torch
+import torch.nn.functional as nnf
 from torch import Tensor
 
 from dream_if.metrics.functional._filters import centred_plane, filter_valid, gaussian_window, pad
@@ -29,10 +30,10 @@ def _off_centre_window(size: int) -> tuple[float, ...]:
     return tuple((taps / taps.sum()).tolist())
 
 
-def _average(plane: Tensor, size: int, window: Window) -> Tensor:
+def _average(plane: Tensor, size: int, window: Window, stride: int = 1) -> Tensor:
     if window == "valid":
-        return filter_valid(plane, gaussian_window(size, size / 5))
-    return filter_valid(pad(plane, size // 2, "zero"), _off_centre_window(size))
+        return filter_valid(plane, gaussian_window(size, size / 5), stride)
+    return filter_valid(pad(plane, size // 2, "zero"), _off_centre_window(size), stride)
 
 
 @share
@@ -40,7 +41,7 @@ def _pyramid(plane: Tensor, window: Window) -> list[Tensor]:
     """Four scales of (B, H, W), centred unless zeros are going to be added around them."""
     scales = [centred_plane(plane)[0] if window == "valid" else plane]
     for size in _SIZES[1:]:
-        scales.append(_average(scales[-1], size, window)[:, ::2, ::2].contiguous())
+        scales.append(_average(scales[-1], size, window, stride=2))
     return scales
 
 
@@ -57,19 +58,19 @@ def _moments(plane: Tensor, window: Window) -> list[tuple[Tensor, Tensor]]:
 
 @share
 def _channel(source: Tensor, fused: Tensor, window: Window) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """The distortion channel F = g S + noise at each scale: gain g, noise variance sv, source variance v1."""
+    """The distortion channel F = g S + noise at each scale: gain g, noise variance sv, source variance v1.
+
+    g = max(cov / v1, 0) and 0 where a variance is below 1e-10, sv = max(v2 - g cov, 1e-10), v1 = 0 below 1e-10.
+    """
     channel = []
     of_source = zip(_pyramid(source, window), _moments(source, window), strict=True)
     of_fused = zip(_pyramid(fused, window), _moments(fused, window), strict=True)
     for (level_s, (mean_s, v1)), (level_f, (mean_f, v2)), size in zip(of_source, of_fused, _SIZES, strict=True):
         covariance = _average(level_s * level_f, size, window).sub_(mean_s * mean_f)
-        gain = covariance / (v1 + _EPSILON)
-        noise = v2 - covariance.mul_(gain)
-        flat_source, flat_fused = v1 < _EPSILON, v2 < _EPSILON
-        gain = gain.masked_fill_(flat_source | flat_fused, 0)
-        noise = torch.where(flat_source, v2, noise).masked_fill_(flat_fused, 0)
-        noise = torch.where(gain < 0, v2, noise).clamp_(min=_EPSILON)
-        channel.append((gain.clamp_(min=0), noise, v1.masked_fill(flat_source, 0)))
+        informative = ((v1 >= _EPSILON) & (v2 >= _EPSILON)).to(v1.dtype)
+        gain = (covariance / (v1 + _EPSILON)).clamp_(min=0).mul_(informative)
+        noise = torch.addcmul(v2, gain, covariance, value=-1).clamp_(min=_EPSILON)
+        channel.append((gain, noise, nnf.threshold(v1, _EPSILON, 0)))
     return channel
 
 
@@ -143,11 +144,11 @@ def viff(
     for (gain, noise, variance), (other_gain, other_noise, other_variance), weight in scales:
         if weight == 0:
             continue
-        smaller = gain < other_gain
+        smaller = (gain < other_gain).to(gain.dtype)  # lerp takes exactly one of two numbers, faster than where
         kept, available = _information(
-            torch.where(smaller, gain, other_gain),
-            torch.where(smaller, noise, other_noise),
-            torch.where(smaller, variance, other_variance),
+            torch.minimum(gain, other_gain),
+            torch.lerp(other_noise, noise, smaller),
+            torch.lerp(other_variance, variance, smaller),
             _HAN_NOISE,
         )
         floor = 1e-7 * gain[0].numel()

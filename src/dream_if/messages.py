@@ -1,0 +1,117 @@
+"""What the command line says of a configuration or an argument that cannot be used, in words for people."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dream_if.errors import InputError
+
+__all__ = ["configurations", "explain", "keys_of", "read_configuration"]
+
+
+def configurations(args: Sequence[str]) -> Iterator[str]:
+    """The files that the arguments name as configurations."""
+    for word, following in zip(args, [*args[1:], ""], strict=True):
+        if word in ("-c", "--config") and following:
+            yield following
+        elif word.startswith("--config="):
+            yield word.removeprefix("--config=")
+
+
+def read_configuration(path: Path) -> dict[str, Any]:
+    """Make sure that a file is YAML with settings by name; the parser's own complaint would not name the file."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such configuration file.")
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    except yaml.MarkedYAMLError as error:
+        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{path}: not a YAML file: {error.problem}{line}.") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not a YAML file, nor any text.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected settings by name, such as 'data: {{crop: 96}}', and found none.")
+    return content
+
+
+def keys_of(content: Any, above: str = "") -> Iterator[str]:
+    """Every key in a configuration with those above it, such as ``data.degradation.init_args.clean``."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield f"{above}{key}"
+            yield from keys_of(value, f"{above}{key}.")
+    if isinstance(content, list):
+        for value in content:
+            yield from keys_of(value, above)
+
+
+def explain(message: str, known: Iterable[str] = (), written: Sequence[str] = ()) -> str:
+    """A message of the parser in words for people, with the setting that may have been meant.
+
+    Args:
+        message: what the parser said.
+        known: all settings.
+        written: the settings in configuration files: below a ``class_path`` the parser gives but their last part.
+    """
+
+    def whole(name: str) -> str:
+        return next((key for key in written if key == name or key.endswith(f".{name}")), name)
+
+    unknown = UNKNOWN.search(message)
+    if unknown:
+        flag, name = unknown[1], whole(unknown[2])
+        near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+        what = "setting" if flag or "unrecognized" not in message else "argument"
+        return f"there is no {what} {flag}{name}" + (f"; did you mean {flag}{near[0]}?" if near else ".")
+    lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
+    value = next(
+        (found[2] for found in (re.search(r"(Given value:|Got value:) (.*)", line) for line in lines) if found), ""
+    )
+    keys = [whole(key) for key in re.findall(r'Parser key "([^"]+)":', message)]
+    if len(keys) > 1 and keys[-1].startswith(keys[0]):
+        del keys[:-1]  # the innermost says it all
+    reasons = dict.fromkeys(line for line in lines if line and not line.startswith(FRAMING))
+    wanted = dict.fromkeys(filter(None, map(_wanted, lines)))
+    told = [re.sub("Expected a dot import path string: (.*)", CLASS_HELP, line) for line in reasons]
+    text = " ".join(told) if told else f"expected {' or '.join(wanted)}, got {value}." if wanted else message
+    return ": ".join([*keys, text])
+
+
+UNKNOWN = re.compile(
+    r"(?:unrecognized arguments: |Subcommand '\w+' does not accept option '|Option '(?=.*' is not accepted))"
+    r"(-*)([^\s'=]+)"
+)
+
+CLASS_HELP = r"\1 is no class that is known here; write its full path, such as torch.optim.AdamW."
+
+# How the parser frames the reasons why a value fits none of the types that a setting may have.
+FRAMING = (
+    "Parser key ",
+    "Does not validate against any of the Union subtypes",
+    "Subtypes: ",
+    "Errors:",
+    "Expected a <class ",
+    "Expected a typing.Literal",
+    "Expected a path but ",
+    "Not a valid subclass of ",
+    "Subclass types expect one of",
+    "a class path (str)",
+    "a dict with",
+    "Given value",
+)
+
+
+def _wanted(line: str) -> str:
+    """What a value should have been, from a line such as ``Expected a <class 'int'>``."""
+    choice = re.match(r"Expected a typing\.Literal\[([^\]]*)\]", line)
+    if choice:
+        return choice[1].replace("'", "")
+    kind = re.match(r"Expected a <class '([^']+)'>", line)
+    names = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "NoneType": "null"}
+    return names.get(kind[1], kind[1]) if kind else ""
