@@ -54,7 +54,7 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("args", "message"),
         [
-            (["train"], "there is no verb train; expected fit, validate, test, predict, check, scenes."),
+            (["train"], "there is no verb train; expected fit, validate, test, predict, check"),
             ([*FIT, "--model.net.use_dr", "true"], "no setting --model.net.use_dr; did you mean --model.net.use_rd?"),
             ([*FIT, "--trainer.max_epoch", "3"], "no setting --trainer.max_epoch; did you mean --trainer.max_epochs?"),
             ([*FIT, "--data.crop", "big"], "data.crop: expected a whole number, got big."),

@@ -163,7 +163,7 @@ class RunMetrics(Callback):
         """Write the metrics, and print them as a table: a row for each set and method."""
         self._write(trainer, "test", {"checkpoint": trainer.ckpt_path and str(trainer.ckpt_path)})
         if trainer.is_global_zero and trainer.callback_metrics:
-            table = _table(trainer.callback_metrics)
+            table = _table(trainer.callback_metrics, pl_module.metric_names)  # type: ignore[arg-type]  # our task's
             console = Console()
             # A pipe or a file counts as 80 columns wide, into which a long table would be squeezed.
             console.width = (
@@ -189,13 +189,12 @@ def _plain(value: Tensor | float | None) -> float | None:
     return number if number == number else None
 
 
-def _table(metrics: Mapping[str, Tensor]) -> Table:
+def _table(metrics: Mapping[str, Tensor], columns: Sequence[str]) -> Table:
     """Rows for each set and method from keys ``test/<set>/<metric>`` and ``test/<set>/<method>/<metric>``."""
     rows: dict[tuple[str, str], dict[str, float]] = {}
     for key, value in metrics.items():
         _, name, *method, metric = key.split("/")
         rows.setdefault((name, method[0] if method else "network"), {})[metric] = float(value)
-    columns = list(next(iter(rows.values())))
     table = Table(title="Means over the images of each test set, against the clean sources")
     table.add_column("set")
     table.add_column("method")

@@ -183,7 +183,8 @@ class FusionCLI(LightningCLI):
             )
         monitor = self._get(self.config, "checkpoint").monitor or ""
         computed = [f"val/{name}" for name in self.model.metric_names]
-        if self.subcommand == "fit" and monitor.startswith("val/") and monitor not in [*computed, "val/loss"]:
+        unknown = monitor.startswith("val/") and not monitor.startswith("val/loss") and monitor not in computed
+        if self.subcommand == "fit" and unknown:
             raise InputError(
                 f"checkpoint.monitor is {monitor}, which is not computed: add it to model.metrics, or monitor one of "
                 f"{', '.join(computed)}, val/loss."

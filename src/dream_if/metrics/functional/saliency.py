@@ -3,12 +3,13 @@
 from typing import Literal
 
 import torch
+import torch.nn.functional as nnf
 from torch import Tensor
 
 from dream_if.metrics.functional._filters import filter_valid, pad
 from dream_if.metrics.functional._planes import metric_of_triple
 from dream_if.metrics.functional._sharing import share
-from dream_if.metrics.functional.structure import local_covariance, local_moments, ssim_map
+from dream_if.metrics.functional.structure import Window, local_covariance, local_moments, ssim_map
 
 __all__ = ["piella_q", "piella_qe", "piella_qw", "yang_qy"]
 
@@ -42,8 +43,19 @@ def _similarity(source: Tensor, fused: Tensor, form: Form) -> Tensor:
     return ssim_map(source, fused, "gauss11_valid", (0.01 * 255) ** 2, (0.03 * 255) ** 2)
 
 
+@share
+def _without_noise(plane: Tensor, window: Window) -> tuple[Tensor, Tensor]:
+    """Moments of Gaussian windows, with variances 0 where the window is flat.
+
+    One level in one corner of an 11 x 11 window is a variance of 1e-6; what lies far below is the rounding of float64.
+    Left as it is, it would decide which source counts.
+    """
+    mean, variance = local_moments(plane, window)
+    return mean, nnf.threshold(variance, 1e-8, 0)
+
+
 def _saliency(plane: Tensor, form: Form) -> Tensor:
-    return _box_moments(plane)[1] if form == "universal" else local_moments(plane, "gauss11_valid")[1]
+    return _box_moments(plane)[1] if form == "universal" else _without_noise(plane, "gauss11_valid")[1]
 
 
 def _pooled(fused: Tensor, visible: Tensor, infrared: Tensor, form: Form, weighted: bool) -> Tensor:
@@ -131,21 +143,13 @@ def piella_qe(
 @share
 def _yang_similarity(first: Tensor, second: Tensor) -> Tensor:
     """SSIM with (almost) no constants, where a flat window resembles nothing but a flat window."""
-    (mean_first, variance_first), (mean_second, variance_second) = map(_without_noise, (first, second))
+    (mean_first, variance_first), (mean_second, variance_second) = (
+        _without_noise(plane, "gauss7_valid") for plane in (first, second)
+    )
     covariance = local_covariance(first, second, "gauss7_valid")
     covariance = torch.where((variance_first == 0) | (variance_second == 0), 0, covariance)
     luminance = (2 * mean_first * mean_second + _YANG) / (mean_first.square() + mean_second.square() + _YANG)
     return luminance * (2 * covariance + _YANG) / (variance_first + variance_second + _YANG)
-
-
-@share
-def _without_noise(plane: Tensor) -> tuple[Tensor, Tensor]:
-    """Moments of 7 x 7 Gaussian windows, with variances 0 where the window is flat.
-
-    One level in one corner of a window is a variance of 2e-4; what lies far below is rounding.
-    """
-    mean, variance = local_moments(plane, "gauss7_valid")
-    return mean, torch.where(variance < 1e-8, 0, variance)
 
 
 @metric_of_triple(at_least=7)
@@ -167,7 +171,7 @@ def yang_qy(fused: Tensor, visible: Tensor, infrared: Tensor) -> Tensor:
     between, of_infrared, of_visible = (
         _yang_similarity(*pair) for pair in ((infrared, visible), (infrared, fused), (visible, fused))
     )
-    salient, other_salient = _without_noise(infrared)[1], _without_noise(visible)[1]
+    salient, other_salient = (_without_noise(source, "gauss7_valid")[1] for source in (infrared, visible))
     flat = salient + other_salient == 0
     share_of_infrared = torch.where(flat, 0.5, salient / (salient + other_salient))
     blend = share_of_infrared * of_infrared + (1 - share_of_infrared) * of_visible
