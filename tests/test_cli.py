@@ -341,3 +341,14 @@ def test_a_traceback_on_request(run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DREAM_IF_TRACEBACK", "1")
     with pytest.raises(ValueError, match=r"data\.crop: expected a whole number, got big"):
         run(*FIT, "--data.crop", "big")
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_process_whose_peer_has_failed_leaves_the_message_to_it(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object) -> None:
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:561] Connection closed by peer [127.0.0.1]:49867.")
+
+    monkeypatch.setattr("dream_if.models.DreamIF.forward", lost)
+    outcome = run(*FIT)
+    assert outcome.status == 2
+    assert outcome.err == "dream-if: another process of this run has ended, and with it this one; see what it said.\n"

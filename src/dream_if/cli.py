@@ -329,6 +329,11 @@ def main(args: Sequence[str] | None = None) -> int:
             raise
         sys.stderr.write(f"dream-if: error: {_in_a_line(error)}\n")
         return 2
+    except RuntimeError as error:
+        if "Connection closed by peer" not in str(error) or os.environ.get("DREAM_IF_TRACEBACK"):
+            raise
+        sys.stderr.write("dream-if: another process of this run has ended, and with it this one; see what it said.\n")
+        return 2
     return 0
 
 

@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 from dream_if.metrics import CODES, METRICS, TABLE_METRICS, catalogue, metrics_with_convention
 
@@ -38,3 +39,18 @@ def test_differences_are_told():
     assert by_name["FMI_dct"].conventions == {"dream_if": "default"}
     assert by_name["AG"].highest == math.inf
     assert "VIFF" not in metrics_with_convention("cddfuse")
+
+
+def test_the_page_of_the_docs_is_the_catalogue():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "metrics.md").read_text()
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")
+    ]
+    for entry in catalogue():
+        definition, *conventions = (row for row in rows if row[0] == entry.name)
+        assert definition[1] == entry.direction
+        assert definition[3:] == [entry.formula, entry.reference]
+        codes = ("cddfuse", "vifb", "linfeng", "ivif_zoo")
+        for cell, code in zip(conventions[0][1:5] if conventions else [""] * 4, codes, strict=True):
+            assert cell == entry.conventions.get(code, ""), (entry.name, code)
+    assert all(f"`{code}`" in page for code in CODES)
