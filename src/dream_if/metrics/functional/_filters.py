@@ -26,15 +26,13 @@ def _along(planes: Tensor, taps: tuple[float, ...], dim: int, stride: int = 1) -
     shifted = [planes.narrow(dim, start, span)[every] for start in range(len(taps))]
     middle = len(taps) // 2
     out = shifted[middle] * taps[middle]
-    if taps != taps[::-1] or len(taps) % 2 == 0:
-        for k, tap in enumerate(taps):
-            if k != middle:
-                out.add_(shifted[k], alpha=tap)
+    if planes.dtype == torch.float64 or taps != taps[::-1] or len(taps) % 2 == 0:
+        for k in (*range(middle), *range(middle + 1, len(taps))):
+            out.add_(shifted[k], alpha=taps[k])
         return out
-    # Adding the two sides first rounds half as often: in flat regions E[x^2] - E[x]^2 stays nearest to 0.
-    both = torch.empty_like(out)
+    # In single precision the two sides are added first: rounding half as often keeps E[x^2] - E[x]^2 nearer to 0.
     for k in range(middle):
-        out.add_(torch.add(shifted[k], shifted[-1 - k], out=both), alpha=taps[k])
+        out.add_(shifted[k] + shifted[-1 - k], alpha=taps[k])
     return out
 
 
