@@ -352,3 +352,13 @@ def test_a_process_whose_peer_has_failed_leaves_the_message_to_it(run, monkeypat
     outcome = run(*FIT)
     assert outcome.status == 2
     assert outcome.err == "dream-if: another process of this run has ended, and with it this one; see what it said.\n"
+
+
+@pytest.mark.usefixtures("workspace")
+def test_an_interrupt_is_no_error(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dream_if.cli.check_pairs", interrupted)
+    outcome = run("check", "pairs")
+    assert (outcome.status, outcome.err) == (130, "")

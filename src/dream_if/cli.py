@@ -324,6 +324,8 @@ def main(args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (what the interpreter flushes at its end)
         return 0
+    except KeyboardInterrupt:
+        return 130  # as a shell counts it
     except (InputError, FloatingPointError, MisconfigurationException, OSError) as error:
         if os.environ.get("DREAM_IF_TRACEBACK"):
             raise

@@ -48,6 +48,7 @@ def test_golden_values_with_the_imagenet_backbone(golden, shared):
     assert F.lpips(*pair, weights=weights).item() == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:Arguments other than a weight enum")
 def test_agrees_with_the_lpips_package(random_backbone, colour_batch):
     package = pytest.importorskip("lpips")
     from safetensors.torch import load_file
