@@ -125,6 +125,8 @@ class FusionCLI(LightningCLI):
         for group in ("model", "model.net", "model.loss", "data", "trainer", "checkpoint", "panels"):
             if not isinstance(options.get(group), Namespace):
                 raise InputError(f"{group}: expected settings by name, got {options.get(group)}.")
+        if not 0 <= options.seed_everything < 2**32:
+            raise InputError(f"seed_everything must be from 0 up and below {2**32}, got {options.seed_everything}.")
         self.checkpoint = options.get("ckpt_path")
         if self.checkpoint is not None:
             _check_checkpoint(Path(self.checkpoint))
@@ -181,6 +183,8 @@ class FusionCLI(LightningCLI):
                 "The learning-rate schedule needs an end: set trainer.max_epochs or trainer.max_steps, also beside "
                 "trainer.max_time."
             )
+        if self.subcommand == "fit":
+            self._try_optimizer()
         monitor = self._get(self.config, "checkpoint").monitor or ""
         computed = [f"val/{name}" for name in self.model.metric_names]
         unknown = monitor.startswith("val/") and not monitor.startswith("val/loss") and monitor not in computed
@@ -192,6 +196,14 @@ class FusionCLI(LightningCLI):
         self.datamodule.trainer = self.trainer  # it asks how many processes there are
         self.datamodule.setup(self.subcommand)
         make_output_folder(self.trainer)
+
+    def _try_optimizer(self) -> None:
+        """Make the optimizer once for a parameter of each group, with and without decay, to hear what it refuses."""
+        groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(2)]
+        try:
+            self.model.optimizer(groups)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"model.optimizer: {error}") from error
 
     def test(self, **kwargs: Any) -> None:
         """Test without Lightning's own table: `RunMetrics` prints a better one."""

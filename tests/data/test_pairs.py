@@ -318,7 +318,7 @@ class TestPairedImages:
     @pytest.mark.parametrize(
         ("options", "says"),
         [
-            ({"crop": 8}, "crop: expected at least 16"),
+            ({"crop": 8}, "crop: expected 16 to 8192"),
             ({"crop": 32, "crops_per_pair": 0}, "crops_per_pair: expected at least 1"),
             ({"crops_per_pair": 2}, "need a crop size"),
             ({"flip": True}, "need a crop size"),

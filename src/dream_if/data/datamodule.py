@@ -123,6 +123,8 @@ class FusionDataModule(LightningDataModule):
                 f"data.batch_size counts crops, so data.crops_per_pair must divide it; got a batch_size of "
                 f"{batch_size} with {crops_per_pair} crops per pair."
             )
+        if not 0 <= seed < 2**32:
+            raise InputError(f"data.seed must be from 0 up and below {2**32}, got {seed}.")
         for name, value, least in (("num_workers", num_workers, 0), ("num_scenes", num_scenes, 1)):
             if value < least:
                 raise InputError(f"data.{name} must be {least} or more, got {value}.")

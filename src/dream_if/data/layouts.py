@@ -270,7 +270,7 @@ def locate(layout: str, root: Path, splits: Collection[Split] = SPLITS) -> dict[
 
 def _position(name: str, salt: str) -> float:
     """A number in [0, 1) that depends on the name alone, spread evenly over names."""
-    return int.from_bytes(hashlib.sha256(f"{salt}/{name}".encode()).digest()[:8], "big") / 2**64
+    return int.from_bytes(hashlib.sha256(f"{salt}/{name}".encode(errors="surrogateescape")).digest()[:8], "big") / 2**64
 
 
 def held_out(

@@ -53,6 +53,9 @@ Image: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 MIN_SIZE = 16
 """Smallest height and width in pixels: the network halves its input three times and needs something left to see."""
 
+MAX_CROP = 8192
+"""Largest side of a crop in pixels: a larger one is a slip of the finger, and fills the memory with padding."""
+
 
 class Sample(TypedDict):
     """K crops of one pair, or a batch of them after :func:`collate`; see the module docstring."""
@@ -316,8 +319,8 @@ class PairedImages(Dataset[Sample]):
         self.source: PairSource = pairs if isinstance(pairs, PairSource) else PairFiles(pairs)
         if len(self.source) == 0:
             raise InputError("no pairs were given; expected at least one visible/infrared pair.")
-        if crop is not None and crop < MIN_SIZE:
-            raise InputError(f"crop: expected at least {MIN_SIZE} pixels, or none for whole images; got {crop}.")
+        if crop is not None and not MIN_SIZE <= crop <= MAX_CROP:
+            raise InputError(f"crop: expected {MIN_SIZE} to {MAX_CROP} pixels, or none for whole images; got {crop}.")
         if crops_per_pair < 1:
             raise InputError(f"crops_per_pair: expected at least 1, got {crops_per_pair}.")
         if seed < 0:

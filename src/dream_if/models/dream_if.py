@@ -135,6 +135,8 @@ class DreamIF(
                 f"{asked} needs use_rd: cross and self enhancement are guided by the relative dominance. "
                 f"Set use_rd to true, or {asked} to false."
             )
+        if dim < 2 or dim % 2:
+            raise ValueError(f"dim must be an even number from 2 up, as levels halve and double it, got {dim}.")
         if len(num_blocks) != 4 or len(num_heads) != 4:
             raise ValueError(
                 f"num_blocks and num_heads give one number for each of four levels, got {num_blocks} and {num_heads}."
