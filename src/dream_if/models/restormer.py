@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from dream_if.models.strips import block_by_strips, worth_it
+
 __all__ = ["GDFN", "MDTA", "ChannelLayerNorm", "Downsample", "PatchEmbedding", "TransformerBlock", "Upsample", "blocks"]
 
 
@@ -21,6 +23,19 @@ class ChannelLayerNorm(nn.LayerNorm):
     def forward(self, features: Tensor) -> Tensor:
         """Normalise each pixel's channel vector."""
         return super().forward(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def convolved_parts(pointwise: nn.Conv2d, depthwise: nn.Conv2d, parts: int, features: Tensor) -> list[Tensor]:
+    """What ``depthwise(pointwise(features)).chunk(parts, dim=1)`` is, with each part in memory of its own.
+
+    A chunk of a channels-last tensor has gaps between its pixels, over which elementwise operations on a CPU are up to
+    eighteen times slower.
+    """
+    weights = zip(pointwise.weight.chunk(parts), depthwise.weight.chunk(parts), strict=True)
+    return [
+        F.conv2d(F.conv2d(features, mixing), kernel, padding=depthwise.padding, groups=len(kernel))
+        for mixing, kernel in weights
+    ]
 
 
 class MDTA(nn.Module):
@@ -54,23 +69,43 @@ class MDTA(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
         height = features.shape[-2]
-        qkv = rearrange(self.qkv_depthwise(self.qkv(features)), "b c h w -> b (h w) c")
-        query, key, value = qkv.chunk(3, dim=-1)
-        if qkv.dtype == torch.float16:  # a sum over all pixels may leave its range: norm first, for one more pass
+        query, key, value = (rearrange(x, "b c h w -> b (h w) c") for x in self.parts(features))
+        if query.dtype == torch.float16:  # a sum over all pixels may leave its range: norm first, for one more pass
             query, key = F.normalize(query, dim=1), F.normalize(key, dim=1)
-
-        split_heads = "b n (heads c) -> b heads c n"
-        query, key = (rearrange(x, split_heads, heads=self.num_heads) for x in (query, key))
-        product = query @ key.transpose(-1, -2)  # (B, heads, c, c)
-        exact = torch.promote_types(qkv.dtype, torch.float32)
-        with torch.autocast(features.device.type, enabled=False):
-            norms = [torch.linalg.vector_norm(x, dim=-1, dtype=exact).clamp_min(1e-12) for x in (query, key)]
-            cosine = product.to(exact) / (norms[0].unsqueeze(-1) * norms[1].unsqueeze(-2))
-            attention = (cosine * self.temperature).softmax(dim=-1)
-            project = rearrange(self.project_out.weight.to(exact), "out (h c) 1 1 -> h out c", h=self.num_heads)
-            mixing = rearrange(project @ attention, "b h out c -> b (h c) out")
-        attended = value @ mixing.to(value.dtype)
+        exact = torch.promote_types(query.dtype, torch.float32)
+        squares = ((x * x).sum(dim=1, dtype=exact) for x in (query, key))
+        attended = value @ self.mixing(query.transpose(1, 2) @ key, *squares).to(value.dtype)
         return rearrange(attended, "b (h w) c -> b c h w", h=height)
+
+    def parts(self, features: Tensor) -> list[Tensor]:
+        """Queries, keys and values, (B, C, H, W) each."""
+        return convolved_parts(self.qkv, self.qkv_depthwise, 3, features)
+
+    def mixing(self, product: Tensor, query_squares: Tensor, key_squares: Tensor) -> Tensor:
+        """The matrix that attention and output projection multiply the values by.
+
+        Args:
+            product: (B, C, C), queries by keys, summed over pixels. It is between all channels, of which the blocks
+                within a head count: cheaper than gathering each head's pixels.
+            query_squares: (B, C), the queries' squares summed over pixels, in float32 or better.
+            key_squares: likewise for the keys.
+
+        Returns:
+            (B, C, C), from the value's channels to the output's.
+        """
+        heads, exact = self.num_heads, query_squares.dtype
+        with torch.autocast(product.device.type, enabled=False):
+            product = rearrange(product, "b (h c) (g d) -> b c d h g", h=heads, g=heads).diagonal(dim1=-2, dim2=-1)
+            norms = [
+                rearrange(squares.sqrt().clamp_min(1e-12), "b (h c) -> b h c", h=heads)
+                for squares in (query_squares, key_squares)
+            ]
+            cosine = rearrange(product.to(exact), "b c d h -> b h c d") / (
+                norms[0].unsqueeze(-1) * norms[1].unsqueeze(-2)
+            )
+            attention = (cosine * self.temperature).softmax(dim=-1)
+            project = rearrange(self.project_out.weight.to(exact), "out (h c) 1 1 -> h out c", h=heads)
+            return rearrange(project @ attention, "b h out c -> b (h c) out")
 
 
 class GDFN(nn.Module):
@@ -83,14 +118,14 @@ class GDFN(nn.Module):
 
     def __init__(self, dim: int, expansion: float) -> None:
         super().__init__()
-        hidden = int(dim * expansion)
+        self.hidden = hidden = int(dim * expansion)
         self.project_in = nn.Conv2d(dim, 2 * hidden, 1, bias=False)
         self.depthwise = nn.Conv2d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden, bias=False)
         self.project_out = nn.Conv2d(hidden, dim, 1, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
-        gate, content = self.depthwise(self.project_in(features)).chunk(2, dim=1)
+        gate, content = convolved_parts(self.project_in, self.depthwise, 2, features)
         return self.project_out(F.gelu(gate) * content)
 
 
@@ -106,6 +141,8 @@ class TransformerBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
+        if worth_it(features, self.feed_forward.hidden):
+            return block_by_strips(self, features)
         features = features + self.attention(self.norm_attention(features))
         return features + self.feed_forward(self.norm_feed_forward(features))
 
