@@ -82,6 +82,32 @@ def test_the_last_checkpoint_is_the_last_epochs_and_the_best_the_bests(run, work
     assert (folder / "checkpoints/best.ckpt").exists()
 
 
+class TestThenTest:
+    def test_the_best_checkpoint_is_tested_into_the_same_folder(self, run, workspace: Path) -> None:
+        outcome = run(*FIT, "--then_test", "true", "--group", "rd_ce", "--trainer.max_epochs", 2)
+        assert outcome.status == 0, outcome.err
+        folder = workspace / "runs/dream-if/version_0"
+        record = json.loads((folder / "metrics.json").read_text())
+        assert record["test"]["checkpoint"] == record["fit"]["best_checkpoint"]
+        assert record["fit"]["hardware"]
+        assert (folder / "per_image.csv").exists()
+        assert yaml.safe_load((folder / "config.yaml").read_text())["group"] == "rd_ce"
+
+        assert run("test", "--config", "tiny.yaml", "--ckpt_path", folder / "checkpoints/best.ckpt").status == 0
+        alone = json.loads((workspace / "runs/dream-if/version_1/metrics.json").read_text())
+        assert alone["test"]["metrics"] == record["test"]["metrics"]
+
+    def test_test_pairs_that_are_missing_are_missed_before_training(self, run, workspace: Path, files_below) -> None:
+        for path in (workspace / "pairs/test").rglob("*.png"):
+            path.unlink()
+        assert "test" in run(*FIT, "--then_test", "true").message
+        assert not any(name.startswith("runs/") for name in files_below(workspace))
+
+    def test_it_tries_out_both(self, run, workspace: Path) -> None:
+        outcome = run(*FIT, "--then_test", "true", "--trainer.fast_dev_run", 1)
+        assert outcome.status == 0, outcome.err
+
+
 class TestTest:
     def test_every_set_and_method_is_scored_by_itself(self, run, trained: Path, workspace: Path, write_pairs) -> None:
         write_pairs(workspace / "night", {"test": 2}, size=(33, 47), seed=50)
@@ -109,6 +135,37 @@ class TestTest:
         ]  # fmt: skip
         assert float(rows[4][2]) == pytest.approx(record["metrics"]["test/night/average/AG"], abs=5e-4)
         assert "Test metric" not in outcome.out
+        # Every image by itself, and the means are theirs.
+        with (folder / "per_image.csv").open() as file:
+            images = list(csv.DictReader(file))
+        assert [(row["set"], row["method"], row["name"]) for row in images] == [
+            (name, method, path.stem)
+            for name in ("pairs", "night") for method in ("network", "average", "maximum")
+            for path in sorted((workspace / name / "test/vi").iterdir())
+        ]  # fmt: skip
+        for key, mean in record["metrics"].items():
+            _, name, *method, metric = key.split("/")
+            wanted = name, method[0] if method else "network"
+            values = [float(row[metric]) for row in images if (row["set"], row["method"]) == wanted]
+            assert np.mean(values) == pytest.approx(mean, rel=1e-6)
+
+    def test_several_conditions(self, run, trained: Path, workspace: Path) -> None:
+        """Each set under each condition: what it scores is what it scores under that condition alone."""
+        checkpoint = ("--ckpt_path", trained / "checkpoints/last.ckpt", "--panels.count", 0)
+        noise = (
+            "{class_path: dream_if.data.FixedDegradation, init_args: {kind: "
+            "{class_path: dream_if.data.degradations.GaussianNoise, init_args: {sigma: 30}}}}"
+        )
+        for condition in ("null", noise, f"{{clean: null, noisy: {noise}}}"):
+            (workspace / "condition.yaml").write_text(f"data: {{test_degradation: {condition}}}")
+            outcome = run("test", "--config", "tiny.yaml", "--config", "condition.yaml", *checkpoint)
+            assert outcome.status == 0, outcome.err
+        clean, noisy, both = (
+            json.loads((workspace / f"runs/dream-if/version_{number}/metrics.json").read_text())["test"]["metrics"]
+            for number in (1, 2, 3)
+        )
+        assert both == clean | {key.replace("test/pairs/", "test/pairs+noisy/"): noisy[key] for key in noisy}
+        assert clean["test/pairs/AG"] != noisy["test/pairs/AG"]
 
     def test_the_same_inputs_at_every_call(self, run, trained: Path, workspace: Path) -> None:
         args = (
@@ -194,8 +251,9 @@ def test_wandb_is_one_flag(run, workspace: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
     for _ in range(2):
-        outcome = run(*FIT, "--trainer.logger", "WandbLogger")
+        outcome = run(*FIT, "--trainer.logger", "WandbLogger", "--group", "rd")
         assert outcome.status == 0, outcome.err
+        assert wandb.run.group == "rd"
         wandb.finish()  # which the end of the process does for a user
     folders = [path.parent for path in workspace.glob("runs/*/*/config.yaml")]
     assert len(folders) == 2

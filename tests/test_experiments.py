@@ -44,14 +44,16 @@ def test_the_overlays_are_those_of_the_table() -> None:
 
 
 @pytest.mark.parametrize("base", [path.stem for path in BASES])
-def test_overlays_change_the_switches_alone(run, base: str) -> None:
+def test_overlays_change_the_switches_and_the_group_alone(run, base: str) -> None:
     plain = resolved(run, EXPERIMENTS / f"{base}.yaml")
+    assert plain.pop("group") is None
     for switch in ("use_rd", "use_ce", "use_se"):
         assert plain["model"]["net"].pop(switch) is True
     for name, expected in OVERLAYS.items():
         overlaid = resolved(run, EXPERIMENTS / f"{base}.yaml", EXPERIMENTS / "ablation" / f"{name}.yaml")
         switches = tuple(overlaid["model"]["net"].pop(switch) for switch in ("use_rd", "use_ce", "use_se"))
         assert switches == expected, name
+        assert overlaid.pop("group") == name
         assert overlaid == plain, name
 
 

@@ -1,5 +1,6 @@
 """Training, as the command line and as Python do it."""
 
+import csv
 import json
 import os
 import signal
@@ -287,10 +288,16 @@ def test_two_processes_are_one_with_twice_the_batch(run, workspace: Path, monkey
     tested = {processes: outcome(processes, "test", "--ckpt_path", checkpoint) for processes in (1, 2)}
 
     assert seen(1) == seen(2)
+    images = [workspace / f"test_{processes}/dream-if/version_0/per_image.csv" for processes in (1, 2)]
+    one, two = (list(csv.DictReader(path.open())) for path in images)
+    assert [list(row.values())[:3] for row in one] == [list(row.values())[:3] for row in two]
+    assert [float(row["AG"]) for row in two] == pytest.approx([float(row["AG"]) for row in one], rel=1e-6)
     stages = [line[0] for line in seen(1)]
     assert (stages.count("train"), stages.count("val"), stages.count("test")) == (2 * 8, 2 * 3, 3)
     assert any(line[-1] != [0, 0] for line in seen(1) if line[0] == "train")
     assert any(line[-1] != [0, 0] for line in seen(1) if line[0] == "test")
+    for metrics in together.values():
+        assert 0 <= metrics.pop("train/data_wait") <= 1  # a time, not the same twice
     for one, two in ((together[1], together[2]), (tested[1], tested[2])):
         assert one.keys() == two.keys()
         assert two == pytest.approx(one, rel=1e-6)

@@ -4,10 +4,13 @@ Everything goes into the run's own folder, ``<save_dir>/<name>/<version>`` of it
 is: there Lightning keeps the checkpoints too. No other file of the package knows a tracker such as W&B.
 """
 
+import csv
 import io
 import json
 import os
+import platform
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +134,10 @@ class RunConfig(SaveConfigCallback):
 
 
 class RunMetrics(Callback):
-    """Keeps ``metrics.json`` in the run's folder, and prints the table of a test."""
+    """Keeps ``metrics.json`` in the run's folder, and of a test ``per_image.csv`` and a table on the terminal."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Say how large the network is and where everything goes."""
@@ -151,6 +157,8 @@ class RunMetrics(Callback):
                 "best_checkpoint": getattr(checkpoint, "best_model_path", "") or None,
                 "best_by": getattr(checkpoint, "monitor", None),
                 "best_value": _plain(getattr(checkpoint, "best_model_score", None)),
+                "hardware": _hardware(pl_module.device, trainer.world_size),
+                "versions": {name: version(name) for name in ("torch", "lightning", "dream-if")},
             },
         )
 
@@ -159,8 +167,30 @@ class RunMetrics(Callback):
         if trainer.state.fn == "validate":
             self._write(trainer, "validate", {"checkpoint": trainer.ckpt_path and str(trainer.ckpt_path)})
 
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget the images of an earlier test."""
+        self.rows = []
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Note each image's metrics, for the network and what it is compared with."""
+        name = trainer.datamodule.test_sets[dataloader_idx]  # type: ignore[attr-defined]  # lightning's
+        for method, scores in outputs["scores"].items():
+            columns = {metric: values.tolist() for metric, values in scores.items()}
+            for place, image in enumerate(batch["name"]):
+                row = {"set": name, "method": "network" if method == "fused" else method, "name": image}
+                self.rows.append(row | {metric: values[place] for metric, values in columns.items()})
+
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the metrics, and print them as a table: a row for each set and method."""
+        self._write_images(trainer)
         self._write(trainer, "test", {"checkpoint": trainer.ckpt_path and str(trainer.ckpt_path)})
         if trainer.is_global_zero and trainer.callback_metrics:
             table = _table(trainer.callback_metrics, pl_module.metric_names)  # type: ignore[arg-type]  # our task's
@@ -170,6 +200,24 @@ class RunMetrics(Callback):
                 max(console.width, console.measure(table).maximum) if not console.is_terminal else console.width
             )
             console.print(table)
+
+    def _write_images(self, trainer: Trainer) -> None:
+        """Write ``per_image.csv``, the images of all processes in the order of sets, methods and names."""
+        shares = [self.rows]
+        if trainer.world_size > 1:
+            shares = [[] for _ in range(trainer.world_size)]
+            torch.distributed.all_gather_object(shares, self.rows)
+        rows = [row for share in shares for row in share]
+        if not trainer.is_global_zero or trainer.fast_dev_run or not rows:  # type: ignore[attr-defined]  # see _write
+            return
+        sets = list(dict.fromkeys(row["set"] for row in rows))
+        methods = list(dict.fromkeys(row["method"] for row in rows))
+        rows.sort(key=lambda row: (sets.index(row["set"]), methods.index(row["method"]), row["name"]))
+        table = io.StringIO()
+        writer = csv.DictWriter(table, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomically(run_directory(trainer) / "per_image.csv", table.getvalue().encode())
 
     @rank_zero_only
     def _write(self, trainer: Trainer, stage: str, facts: Mapping[str, Any]) -> None:
@@ -181,6 +229,13 @@ class RunMetrics(Callback):
         metrics = {name: _plain(value) for name, value in sorted(trainer.callback_metrics.items()) if "/" in name}
         record[stage] = {**facts, "metrics": metrics}
         write_atomically(path, (json.dumps(record, indent=2) + "\n").encode())
+
+
+def _hardware(device: torch.device, processes: int) -> str:
+    """What a run ran on, in words."""
+    if device.type == "cuda":
+        return f"{processes} x {torch.cuda.get_device_name(device)}"
+    return f"{processes} x {platform.processor() or platform.machine()} CPU, {torch.get_num_threads()} thread(s)"
 
 
 def _plain(value: Tensor | float | None) -> float | None:

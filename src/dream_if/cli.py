@@ -5,16 +5,18 @@ a traceback instead, for whoever looks for the place.
 """
 
 import inspect
+import io
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
+import yaml
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
@@ -33,11 +35,17 @@ from dream_if.callbacks import (
 )
 from dream_if.data import FusionDataModule
 from dream_if.data.check import check_pairs, format_report
+from dream_if.data.prepare import prepare
+from dream_if.data.prepared import describe, find_damage, is_prepared, read_manifest
 from dream_if.data.scenes import save_scenes
+from dream_if.data.waiting import DataWait
 from dream_if.errors import InputError
 from dream_if.evaluation import command as evaluation
+from dream_if.launch import check_processes, share_cores
 from dream_if.messages import configurations, explain, keys_of, read_configuration
 from dream_if.metrics.catalogue import catalogue
+from dream_if.sweeps import command as sweeps
+from dream_if.tables import command as tables
 from dream_if.task import FusionTask
 
 __all__ = ["main"]
@@ -52,8 +60,11 @@ Trains, tests and uses Dream-IF, a network that fuses visible and infrared image
   test         score a checkpoint on the test sets, beside averaging and maximum
   predict      fuse the test pairs with a checkpoint, and write the images
   check DATA   list the pairs in a folder, and what is wrong with them
+  prepare      pack the pairs in a folder into files that are read without decoding
   scenes OUT   write generated pairs as image files
   evaluate     score folders of fused images, of any method
+  sweep FILE   run the grid of a W&B sweep file here, without W&B
+  tables N     make table N of the paper from finished runs
   metrics      list the metrics, with their conventions and sources
 
 dream-if VERB --help lists the options of a verb. To begin with: dream-if fit --config experiments/demo.yaml
@@ -109,6 +120,18 @@ class FusionCLI(LightningCLI):
             }
         )
         parser.add_lightning_class_args(ImagePanels, "panels")
+        parser.add_argument(
+            "--threads", type=int | None, default=None, help="Threads of torch in each process; found out if null."
+        )
+        parser.add_argument(
+            "--group", type=str | None, default=None, help="What runs of one kind have in common: W&B's group, a row."
+        )
+        parser.add_argument(
+            "--then_test",
+            type=bool,
+            default=False,
+            help="After fit, test its best checkpoint; the results go to the same folder.",
+        )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse, and remember the network that was asked for before a checkpoint's settings replace it."""
@@ -139,7 +162,16 @@ class FusionCLI(LightningCLI):
             )
 
     def before_instantiate_classes(self) -> None:
-        """Refuse a checkpoint of another network than the one asked for, which Lightning would load silently."""
+        """Settle what follows from other settings, and refuse a checkpoint of another network than the one asked for.
+
+        Lightning would load such a checkpoint silently.
+        """
+        options = self.config[self.config.subcommand]
+        if self.config.subcommand == "fit" and options.data.train_seed is None:
+            options.data.train_seed = options.seed_everything
+        logger = options.trainer.logger
+        if options.group and isinstance(logger, Namespace) and logger.class_path.endswith("WandbLogger"):
+            logger.init_args.group = options.group
         loaded = self.config[self.config.subcommand].model.net
         if self.checkpoint is None or self.asked is None or loaded == self.asked:
             return
@@ -176,6 +208,8 @@ class FusionCLI(LightningCLI):
                 no end, or the best checkpoint is to be chosen by a metric that is not computed.
         """
         assert self.subcommand is not None
+        check_processes(self.trainer)
+        share_cores(self.trainer, self._get(self.config, "threads"))
         limits = self._get(self.config, "trainer")
         endless = limits.max_epochs == -1 or (limits.max_epochs is None and limits.max_time is not None)
         if self.subcommand == "fit" and endless and limits.max_steps == -1:
@@ -195,6 +229,8 @@ class FusionCLI(LightningCLI):
             )
         self.datamodule.trainer = self.trainer  # it asks how many processes there are
         self.datamodule.setup(self.subcommand)
+        if self.subcommand == "fit" and self._get(self.config, "then_test"):
+            self.datamodule.setup("test")
         make_output_folder(self.trainer)
 
     def _try_optimizer(self) -> None:
@@ -204,6 +240,13 @@ class FusionCLI(LightningCLI):
             self.model.optimizer(groups)
         except (ValueError, TypeError) as error:
             raise InputError(f"model.optimizer: {error}") from error
+
+    def after_fit(self) -> None:
+        """Test the best checkpoint, if asked to."""
+        if not self._get(self.config, "then_test"):
+            return
+        best: str = self._get(self.config_init, "checkpoint").best_model_path  # none in a trial run
+        self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best or None, verbose=False)
 
     def test(self, **kwargs: Any) -> None:
         """Test without Lightning's own table: `RunMetrics` prints a better one."""
@@ -227,7 +270,6 @@ def _check_checkpoint(path: Path) -> None:
 
 def run_lightning(args: Sequence[str]) -> None:
     """Run one of Lightning's verbs."""
-    name_project()
     FusionCLI(
         FusionTask,
         FusionDataModule,
@@ -238,7 +280,7 @@ def run_lightning(args: Sequence[str]) -> None:
         seed_everything_default=0,
         auto_configure_optimizers=False,
         trainer_defaults={
-            "callbacks": [RunMetrics(), FusedImages(), LastCheckpoint()],
+            "callbacks": [RunMetrics(), FusedImages(), LastCheckpoint(), DataWait()],
             "enable_model_summary": False,  # it counts no operations of ours; RunMetrics tells the size
             "logger": {
                 "class_path": "lightning.pytorch.loggers.CSVLogger",
@@ -248,8 +290,18 @@ def run_lightning(args: Sequence[str]) -> None:
     )
 
 
+def settings_of(args: Sequence[str]) -> dict[str, Any]:
+    """All settings of a run of one of Lightning's verbs, without running it."""
+    with redirect_stdout(io.StringIO()) as printed, suppress(SystemExit):
+        run_lightning([*args, "--print_config"])
+    settings: dict[str, Any] = yaml.safe_load(printed.getvalue())
+    return settings
+
+
 def check(data: str, layout: str | None = None) -> int:
     """List the pairs in a folder, and everything about them that training or testing would trip over.
+
+    Of a set that `dream-if prepare` wrote the checksums are compared.
 
     Args:
         data: folder of the set.
@@ -258,6 +310,11 @@ def check(data: str, layout: str | None = None) -> int:
     Returns:
         1 if a file is missing, unreadable or of another size than its partner, else 0.
     """
+    if is_prepared(Path(data)):
+        print(f"{data}: {describe(read_manifest(Path(data)))}")
+        damage = find_damage(Path(data))
+        print("\n".join(damage) or "All checksums match.")
+        return int(bool(damage))
     report = check_pairs(layout, Path(data))
     print(format_report(report))
     return int(report.problems)
@@ -297,23 +354,34 @@ def metrics() -> int:
     return 0
 
 
-OWN_VERBS: dict[str, Callable[..., int]] = {"check": check, "scenes": scenes, "metrics": metrics}
+OWN_VERBS: dict[str, Callable[..., int]] = {"check": check, "prepare": prepare, "scenes": scenes, "metrics": metrics}
+COMMANDS = {  # verbs with a module of their own for their options
+    "evaluate": evaluation,
+    "sweep": sweeps,
+    "tables": tables,
+}
 
 
 def run_own(name: str, args: Sequence[str]) -> int:
     """Run one of our own verbs, which need neither trainer nor data, and return its exit status."""
-    verb = evaluation.run if name == "evaluate" else OWN_VERBS[name]
-    about = "Score folders of fused images." if name == "evaluate" else inspect.getdoc(verb) or ""
+    command = COMMANDS.get(name)
+    overrides: Sequence[str] = ()
+    if name == "sweep" and "--" in args:
+        place = args.index("--")
+        args, overrides = args[:place], args[place + 1 :]
+    about = inspect.getdoc(command.run if command else OWN_VERBS[name]) or ""
     parser = Parser(prog=f"dream-if {name}", description=about.split("\n", 1)[0])
-    if name == "evaluate":
-        evaluation.add_arguments(parser)
+    if command:
+        command.add_arguments(parser)
     else:
-        parser.add_function_arguments(verb, as_positional=True)
+        parser.add_function_arguments(OWN_VERBS[name], as_positional=True)
     try:
         options = parser.parse_args(list(args))
     except InputError as error:
         raise InputError(explain(str(error), parser.get_defaults().keys())) from error
-    return verb(options) if name == "evaluate" else verb(**vars(options))
+    if command is sweeps:
+        return sweeps.run(options, overrides, settings_of)
+    return command.run(options) if command else OWN_VERBS[name](**vars(options))
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -324,12 +392,13 @@ def main(args: Sequence[str] | None = None) -> int:
         return 0
     try:
         with _quiet():
-            own = [*OWN_VERBS, "evaluate"]
+            own = [*OWN_VERBS, *COMMANDS]
             if args[0] in own:
                 return run_own(args[0], args[1:])
             verbs = [*FusionCLI.subcommands(), *own]
             if args[0] not in verbs and not args[0].startswith("-"):
                 raise InputError(f"there is no verb {args[0]}; expected {', '.join(verbs)}.")
+            name_project()
             run_lightning(args)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import fields
-from itertools import chain
 from typing import Any, TypedDict
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from timm.optim import param_groups_weight_decay
 from torch import Tensor, nn
@@ -42,11 +42,12 @@ class Shown(TypedDict):
     """What a step hands to callbacks that draw.
 
     ``fused`` holds an image (B, 3, H, W) for each method, the network's under "fused"; ``dominance_visible`` the
-    network's maps by level.
+    network's maps by level; ``scores``, in tests alone, each method's metrics by name, (B,).
     """
 
     fused: dict[str, Tensor]
     dominance_visible: tuple[Tensor, ...]
+    scores: dict[str, dict[str, Tensor]]
 
 
 def adamw(params: Any) -> torch.optim.AdamW:
@@ -143,35 +144,44 @@ class FusionTask(LightningModule):
             mean: Any = self.val_losses[name]  # a module, to mypy
             mean.update(term, weight=len(batch["name"]))
             self.log("val/loss" if name == "total" else f"val/loss_{name}", mean)
-        return {"fused": {"fused": output.fused}, "dominance_visible": output.dominance_visible}
+        return {"fused": {"fused": output.fused}, "dominance_visible": output.dominance_visible, "scores": {}}
 
     def on_test_start(self) -> None:
         """Make one set of metrics for each test set and method."""
         sets: list[str] = getattr(getattr(self.trainer, "datamodule", None), "test_sets", ["set"])
         self.test_metrics = nn.ModuleList(
             nn.ModuleDict(
-                {
-                    method: fusion_metrics(self.metric_names, prefix=f"test/{name}/{method}/".replace("/fused/", "/"))
-                    for method in ["fused", *self.compare]
-                }
+                {method: fusion_metrics(self.metric_names, per_image=True) for method in ["fused", *self.compare]}
             )
-            for name in sets
+            for _ in sets
         ).to(self.device)
+        self.test_sets = sets
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Shown:
         """Update the metrics of this batch's test set, for the network and what it is compared with."""
         sources = batch["visible"], batch["infrared"]
         output = self(*sources)
         fused = {name: baseline(*sources) for name, baseline in self.compare.items()} | {"fused": output.fused}
-        for method, metrics in self.test_metrics[dataloader_idx].items():  # type: ignore[operator]  # a ModuleDict
-            metrics.update(fused[method], batch["visible_clean"], batch["infrared_clean"])
-        return {"fused": fused, "dominance_visible": output.dominance_visible}
+        clean = batch["visible_clean"], batch["infrared_clean"]
+        scores = {
+            # torchmetrics makes a scalar of a single image's value
+            method: {name: value.reshape(-1) for name, value in metrics(fused[method], *clean).items()}
+            for method, metrics in self.test_metrics[dataloader_idx].items()  # type: ignore[operator]  # a ModuleDict
+        }
+        return {"fused": fused, "dominance_visible": output.dominance_visible, "scores": scores}
 
     def on_test_epoch_end(self) -> None:
-        """Log the metrics of all test sets."""
-        for metrics in chain.from_iterable(by_method.values() for by_method in self.test_metrics):  # type: ignore[operator]
-            self.log_dict(metrics.compute())
-            metrics.reset()
+        """Log the mean of each metric over the images of each test set for which it is defined."""
+        for name, by_method in zip(self.test_sets, self.test_metrics, strict=True):
+            for method, metrics in by_method.items():  # type: ignore[operator]  # a ModuleDict
+                place = f"test/{name}" if method == "fused" else f"test/{name}/{method}"
+                for metric, values in metrics.compute().items():
+                    defined = values[values.isfinite()]
+                    count, left = values.numel(), len(defined)
+                    if left < count:
+                        rank_zero_warn(f"{place}/{metric} is undefined for {count - left} of {count} images")
+                    self.log(f"{place}/{metric}", defined.mean())
+                metrics.reset()
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> FusionOutput:
         """Fuse a batch: the image clamped to [0, 1], and the dominance maps."""

@@ -5,8 +5,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import torch
+import yaml
+from torch.utils.data import DataLoader, Dataset
 
 from dream_if.data import FixedDegradation, FusionDataModule, RandomDegradations
 from dream_if.data.datamodule import ScenePairs
@@ -114,6 +118,22 @@ class TestDegradation:
         assert all(sample[3].tolist() == codes for sample in found.values())
 
 
+class TestTrainSeed:
+    def test_it_changes_what_is_trained_on_and_nothing_else(self) -> None:
+        noisy = {"degradation": RandomDegradations(), "test_degradation": RandomDegradations(), "val_crop": 24}
+        for loader in ("train", "val", "test"):
+            kept = same(samples(loader, **noisy), samples(loader, **noisy, train_seed=7))
+            assert kept == (loader != "train")
+        assert same(samples("train", **noisy, seed=7), samples("train", **noisy, seed=3, train_seed=7))
+
+    def test_fit_takes_seed_everything(self, run, workspace: Path) -> None:
+        for more, seed in (((), 5), (("--data.train_seed", "9"), 9)):
+            outcome = run("fit", "--config", "tiny.yaml", "--seed_everything", 5, *more)
+            assert outcome.status == 0, outcome.err
+            config = sorted(workspace.glob("runs/dream-if/*/config.yaml"))[-1]
+            assert yaml.safe_load(config.read_text())["data"]["train_seed"] == seed
+
+
 class TestSplits:
     def test_training_takes_crops_and_testing_whole_images(self) -> None:
         train, val, test = (samples(loader) for loader in ("train", "val", "test"))
@@ -205,9 +225,47 @@ def test_settings_that_contradict_are_refused(settings: dict, message: str) -> N
     assert message in str(caught.value)
 
 
+def test_conditions_that_are_one_and_the_same_are_refused() -> None:
+    for conditions in ({}, {"a": None, "b": None}):
+        with pytest.raises(InputError, match=r"data\.test_degradation"):
+            FusionDataModule(**TINY, test_degradation=conditions)
+
+
 def test_only_the_splits_that_a_stage_needs_must_be_there() -> None:
     shutil.rmtree("pairs/train")
     data = FusionDataModule(**TINY)
     data.setup("test")
     with pytest.raises(InputError, match="has no split 'train'"):
         data.setup("fit")
+
+
+def move() -> None:
+    """Something that OpenCV does with all the threads it may use."""
+    cv2.warpAffine(np.zeros((1024, 1024, 3), np.float32), np.eye(2, 3), (1024, 1024))
+
+
+class OpenCVThreads(Dataset):
+    """How many threads OpenCV uses where it is asked, after some work."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, position: int) -> int:
+        move()
+        return cv2.getNumThreads()
+
+
+def test_opencv_has_one_thread_in_a_worker_even_if_it_had_more_before() -> None:
+    """A worker is a copy of this process without its threads, and must not wait for them."""
+    data = FusionDataModule(**TINY)
+    data.setup("fit")
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(2)
+        move()  # now there are threads
+        init = data.train_dataloader().worker_init_fn
+        # The limit makes a failure of what would wait for ever.
+        loader = DataLoader(OpenCVThreads(), None, num_workers=2, worker_init_fn=init, timeout=60)
+        assert list(loader) == [1, 1]
+    finally:
+        cv2.setNumThreads(before)

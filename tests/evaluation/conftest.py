@@ -63,6 +63,8 @@ def options(folders):
             "convention": "dream_if",
             "lpips_weights": None,
             "device": "cpu",
+            "threads": 1,
+            "share": "1/1",
             "batch_size": 3,
             "resize": False,
             "out": folders / "out",

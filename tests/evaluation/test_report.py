@@ -14,8 +14,8 @@ from dream_if.evaluation import report
 from dream_if.evaluation.folders import ImageFile, ImageSet
 from dream_if.evaluation.results import Evaluation, Settings
 from dream_if.evaluation.scores import Scores
-from dream_if.evaluation.statistics import compare, holm, summarise
-from dream_if.evaluation.table import _fewest_images, number
+from dream_if.evaluation.statistics import compare, fewest_pairs, holm, summarise
+from dream_if.render import number
 
 NAN = math.nan
 
@@ -158,7 +158,7 @@ def test_nothing_is_written_in_part(tmp_path):
 
 @pytest.mark.parametrize("tests", [1, 2, 20, 146])
 def test_the_fewest_images_are_the_fewest(tests):
-    fewest = _fewest_images(tests)
+    fewest = fewest_pairs(tests)
     always_better = [stats.wilcoxon(np.arange(1.0, n + 1)).pvalue for n in (fewest - 1, fewest)]
     family = [[smallest] * tests for smallest in always_better]
     assert min(holm(family[0])) >= 0.05 > min(holm(family[1]))

@@ -162,7 +162,7 @@ def slow(*args):
     return original(*args)
 scores._score = slow
 options = dict(visible="vi", infrared="ir", fused=["mix=mix", "max=max"], metrics="AG,EN", convention="dream_if",
-               lpips_weights=None, device="cpu", batch_size=1, resize=False, out="out")
+               lpips_weights=None, device="cpu", batch_size=1, resize=False, out="out", threads=1, share="1/1")
 sys.exit(run(SimpleNamespace(**options)))
 """
     command = [sys.executable, "-c", script]

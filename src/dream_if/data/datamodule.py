@@ -1,11 +1,12 @@
 """`FusionDataModule`: which pairs, cut how, degraded how, in what batches."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
@@ -14,8 +15,10 @@ from torch.utils.data import DataLoader
 from dream_if.data.degradations import Composition, degrade_batch
 from dream_if.data.layouts import Layout, Split, find_pairs
 from dream_if.data.pairs import Image, PairedImages, PairFiles, PairSource, collate
+from dream_if.data.prepared import PreparedPairs, is_prepared
 from dream_if.data.sampling import Mix, TrainingSampler, WithoutDuplicates
 from dream_if.data.scenes import generate_scene
+from dream_if.data.waiting import TimedLoader
 from dream_if.errors import InputError
 
 __all__ = ["FusionDataModule", "ScenePairs"]
@@ -82,17 +85,22 @@ class FusionDataModule(LightningDataModule):
 
     Args:
         layout: how the folders are arranged; ``scenes`` generates road scenes and needs no data.
-        root: folder of the set, or several to train on and test all together.
+        root: folder of the set, or several to train on and test all together. One that ``dream-if prepare`` wrote is
+            recognised, whatever the layout.
         crop: side of the training crops in pixels.
         crops_per_pair: crops from each decoded pair; divides ``batch_size``.
         batch_size: crops in a training batch, on each device.
         val_crop: side of the crops, one from each pair, that validation looks at; whole images if null.
         mix: how often each of several sets comes up in training: by its size, or all equally.
         degradation: what training and validation samples suffer, each source on its own; nothing if null.
-        test_degradation: what test and predict samples suffer, the same at every call; nothing if null.
+        test_degradation: what test and predict samples suffer, the same at every call; nothing if null. Several by
+            name, as ``{clean: null, noisy: {class_path: ...}}``, test each set under each: the set ``road`` is then
+            called ``road+noisy``, and still ``road`` where nothing is done to it.
         degrade: which of the sources.
         num_workers: processes that read; they do not change what is read.
-        seed: of order, crops, flips, degradations and scenes, whatever ``seed_everything`` is.
+        seed: of scenes, and of degradations when validating and testing, whatever ``seed_everything`` is.
+        train_seed: of order, crops, flips and degradations in training; `dream-if fit` fills in ``seed_everything``,
+            so that repeated runs are tested alike but trained on different draws. Null: as ``seed``.
         num_scenes: how many training scenes; an eighth as many for validation and a quarter for test, at least 2.
         scene_size: height and width of the scenes in pixels.
 
@@ -110,10 +118,11 @@ class FusionDataModule(LightningDataModule):
         val_crop: int | None = None,
         mix: Mix = "proportional",
         degradation: Composition | None = None,
-        test_degradation: Composition | None = None,
+        test_degradation: Composition | dict[str, Composition | None] | None = None,
         degrade: Literal["both", "visible", "infrared"] = "both",
         num_workers: int = 2,
         seed: int = 0,
+        train_seed: int | None = None,
         num_scenes: int = 64,
         scene_size: tuple[int, int] = (240, 320),
     ) -> None:
@@ -123,13 +132,16 @@ class FusionDataModule(LightningDataModule):
                 f"data.batch_size counts crops, so data.crops_per_pair must divide it; got a batch_size of "
                 f"{batch_size} with {crops_per_pair} crops per pair."
             )
-        if not 0 <= seed < 2**32:
-            raise InputError(f"data.seed must be from 0 up and below {2**32}, got {seed}.")
+        train_seed = seed if train_seed is None else train_seed
+        for name, value in (("seed", seed), ("train_seed", train_seed)):
+            if not 0 <= value < 2**32:
+                raise InputError(f"data.{name} must be from 0 up and below {2**32}, got {value}.")
         for name, value, least in (("num_workers", num_workers, 0), ("num_scenes", num_scenes, 1)):
             if value < least:
                 raise InputError(f"data.{name} must be {least} or more, got {value}.")
+        self.roots = _named_roots([root] if isinstance(root, str) else root or [])
         if layout == "scenes":
-            if root:
+            if root and not all(map(is_prepared, self.roots.values())):
                 raise InputError(f"data.layout is scenes, which needs no folder, but data.root is {root}: drop one.")
         elif not root:
             raise InputError(
@@ -137,24 +149,25 @@ class FusionDataModule(LightningDataModule):
                 "--data.layout scenes to train without any data."
             )
         self.layout = layout
-        self.roots = _named_roots([root] if isinstance(root, str) else root or [])
         self.crop = crop
         self.crops_per_pair = crops_per_pair
         self.batch_size = batch_size
         self.val_crop = val_crop
         self.mix: Mix = mix
         self.degradation = degradation
-        self.test_degradation = test_degradation
+        self.test_degradation = _by_condition(test_degradation)
         self.degraded = {"visible", "infrared"} if degrade == "both" else {degrade}
         self.num_workers = num_workers
         self.seed = seed
+        self.train_seed = train_seed
         self.num_scenes = num_scenes
         self.scene_size = scene_size
 
     @property
     def test_sets(self) -> list[str]:
         """Names of the sets that testing and predicting go through, in the order of their loaders."""
-        return list(self.roots) or ["scenes"]
+        sets = list(self.roots) or ["scenes"]
+        return [f"{name}+{condition}" if condition else name for name in sets for condition in self.test_degradation]
 
     def setup(self, stage: str) -> None:
         """Find the pairs of the splits that this stage needs.
@@ -164,7 +177,7 @@ class FusionDataModule(LightningDataModule):
         """
         if stage == "fit":
             self.train_pairs = PairedImages(
-                _Joined(self._sources("train")), self.crop, self.crops_per_pair, flip=True, seed=self.seed
+                _Joined(self._sources("train")), self.crop, self.crops_per_pair, flip=True, seed=self.train_seed
             )
             if len(self.train_pairs) * self.crops_per_pair < self.batch_size * self._processes:
                 raise InputError(
@@ -177,9 +190,10 @@ class FusionDataModule(LightningDataModule):
             self._check_shares("validation split", self.val_pairs)
         if stage in ("test", "predict"):
             sources = self._sources("test")
-            self.test_pairs = [PairedImages(source) for source in sources.values()]
-            for name, pairs in zip(sources, self.test_pairs, strict=True):
+            each = [PairedImages(source) for source in sources.values()]
+            for name, pairs in zip(sources, each, strict=True):
                 self._check_shares(f"test set {name}", pairs)
+            self.test_pairs = [pairs for pairs in each for _ in self.test_degradation]
 
     def _check_shares(self, name: str, pairs: PairedImages) -> None:
         """A process without a share would leave the others waiting for its metrics for ever."""
@@ -190,11 +204,14 @@ class FusionDataModule(LightningDataModule):
             )
 
     def _sources(self, split: Split) -> dict[str, PairSource]:
-        if self.layout == "scenes":
+        if not self.roots:
             share = {"train": 1, "val": 8, "test": 4}[split]
             count = max(2, self.num_scenes // share)
             return {"scenes": ScenePairs(split, count, self.seed, self.scene_size)}
-        return {name: PairFiles(find_pairs(self.layout, root, split)) for name, root in self.roots.items()}
+        return {
+            name: PreparedPairs(root, split) if is_prepared(root) else PairFiles(find_pairs(self.layout, root, split))
+            for name, root in self.roots.items()
+        }
 
     @property
     def _processes(self) -> int:
@@ -209,7 +226,7 @@ class FusionDataModule(LightningDataModule):
         source = self.train_pairs.source
         assert isinstance(source, _Joined)
         sampler = TrainingSampler(
-            self.train_pairs, source.lengths, self.mix, self.seed, processes=self._processes, rank=self._rank
+            self.train_pairs, source.lengths, self.mix, self.train_seed, processes=self._processes, rank=self._rank
         )
         return self._loader(self.train_pairs, sampler, self.batch_size // self.crops_per_pair, drop_last=True)
 
@@ -231,7 +248,7 @@ class FusionDataModule(LightningDataModule):
     def _loader(
         self, pairs: PairedImages, sampler: TrainingSampler | WithoutDuplicates, batch_size: int, drop_last: bool
     ) -> DataLoader[Any]:
-        return DataLoader(
+        return TimedLoader(
             pairs,
             batch_size=batch_size,
             sampler=sampler,
@@ -240,6 +257,7 @@ class FusionDataModule(LightningDataModule):
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
+            worker_init_fn=_one_thread,
         )
 
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
@@ -247,15 +265,46 @@ class FusionDataModule(LightningDataModule):
         trainer = self.trainer
         training = trainer is not None and trainer.training
         fitting = training or (trainer is not None and (trainer.validating or trainer.sanity_checking))
-        composition = self.degradation if fitting else self.test_degradation
+        if fitting:
+            composition = self.degradation
+        else:
+            conditions = list(self.test_degradation.values())
+            composition = conditions[dataloader_idx % len(conditions)]
         return degrade_batch(
             batch,
             visible=composition if "visible" in self.degraded else None,
             infrared=composition if "infrared" in self.degraded else None,
-            seed=self.seed,
+            seed=self.train_seed if training else self.seed,
             epoch=trainer.current_epoch if training and trainer is not None else 0,
             split="train" if training else "val" if fitting else "test",
         )
+
+
+def _one_thread(_worker: int) -> None:
+    """Keep OpenCV in a worker to one thread: the workers are what there is to be had of cores.
+
+    0 says so, not 1: for 1 OpenCV asks its threads to end, which a forked process has none of, and waits for ever.
+    """
+    cv2.setNumThreads(0)
+
+
+def _by_condition(
+    degradation: Composition | Mapping[str, Composition | None] | None,
+) -> dict[str, Composition | None]:
+    """Test degradations by what is added to a set's name; "" adds nothing.
+
+    Raises:
+        InputError: There is none, or two leave the images as they are.
+    """
+    if not isinstance(degradation, Mapping):
+        return {"": degradation}
+    named = {name if suffered else "": suffered for name, suffered in degradation.items()}
+    if not named or len(named) < len(degradation):
+        raise InputError(
+            "data.test_degradation names conditions to test under, one of them null at most; got "
+            f"{', '.join(degradation) or 'none'}."
+        )
+    return named
 
 
 def _named_roots(roots: Sequence[str]) -> dict[str, Path]:

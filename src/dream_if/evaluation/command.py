@@ -6,21 +6,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from dream_if.errors import InputError
 from dream_if.evaluation.evaluator import evaluate
 from dream_if.evaluation.report import markdown_text, write_report
 from dream_if.evaluation.results import Evaluation
+from dream_if.evaluation.shares import Share, Unfinished
 from dream_if.evaluation.table import comparison_table, footnotes, score_table
 from dream_if.metrics import DEFAULT_CONVENTION, TABLE_METRICS
+from dream_if.render import terminal_table
+from dream_if.threads import choose_threads
 
 __all__ = ["add_arguments", "run"]
 
+MOST = 16  # beyond, memory is short before cores are: one image of 1280x1024 takes about a gigabyte
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
@@ -52,7 +54,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="AlexNet weights for the LPIPS metrics; left out, they come from torch's cache or are downloaded there",
     )
-    parser.add_argument("--device", default="cpu", help="where metrics are computed: cpu, cuda, cuda:1, ...")
+    parser.add_argument(
+        "--device",
+        default="cpu",
+        help="where metrics are computed: cpu, cuda, cuda:1, ..., or several GPUs, cuda:0,cuda:1",
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help=f"images scored at the same time on the CPU (default: as many as there are free cores, {MOST} at most)",
+    )
+    parser.add_argument(
+        "--share",
+        default="1/1",
+        metavar="K/N",
+        help="score the K-th of N parts alone, for N jobs with one --out; whichever finds all scores there, or the "
+        "same command without --share, writes the results",
+    )
     parser.add_argument(
         "--batch-size",
         type=int,
@@ -74,18 +93,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command and return its exit status.
+    """Score folders of fused images, and return the exit status.
 
     Args:
         options: what a parser with `add_arguments` returned.
 
     Returns:
-        0, or 130 if it was interrupted.
+        0, also where other shares are still to be scored, or 130 if it was interrupted.
 
     Raises:
         InputError: see `evaluate`.
     """
     out = None if options.out is None else Path(options.out).expanduser()
+    threads = choose_threads(options.threads)
+    number = threads.number if options.threads else min(MOST, threads.number)
+    if options.device == "cpu":
+        sys.stderr.write(f"Computing with {threads.reason}\n")
     try:
         with _progress() as advance:
             evaluation = evaluate(
@@ -96,15 +119,20 @@ def run(options: argparse.Namespace) -> int:
                 convention=options.convention,
                 lpips_weights=None if options.lpips_weights is None else Path(options.lpips_weights).expanduser(),
                 device=options.device,
+                threads=number,
                 batch_size=options.batch_size,
                 resize=options.resize,
                 out=out,
+                share=Share.parse(options.share),
                 progress=advance,
             )
     except KeyboardInterrupt:
         kept = "; the same command goes on from here" if out else "; nothing is kept without --out"
         sys.stderr.write(f"dream-if: stopped{kept}.\n")
         return INTERRUPTED
+    except Unfinished as rest:
+        sys.stdout.write(f"Share {options.share} is done; {rest}.\n")
+        return 0
     written = write_report(evaluation, out) if out else []
     console = Console()
     if console.is_terminal:
@@ -151,17 +179,9 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Print both tables and the notes."""
-    for rows in (score_table(evaluation, bold="[b]{}[/b]", underlined="[u]{}[/u]"), comparison_table(evaluation)):
-        if not rows:
-            continue
-        header, *body = rows
-        table = Table(box=SIMPLE_HEAD)
-        for position, cell in enumerate(header):
-            table.add_column(Text(cell), justify="right" if position else "left")
-        for method, *cells in body:
-            # Only the cells have markup: a method may be called "[ours]".
-            table.add_row(Text(method), *cells)
-        console.print(table)
+    for table in (score_table(evaluation), comparison_table(evaluation)):
+        if table is not None:
+            console.print(terminal_table(table))
     for note in footnotes(evaluation):
         console.print(Text(note, style="dim"))
     for note in evaluation.notes:

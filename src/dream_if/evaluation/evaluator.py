@@ -12,14 +12,12 @@ from dream_if.evaluation.folders import find_images
 from dream_if.evaluation.journal import Journal
 from dream_if.evaluation.results import Evaluation, Settings, higher_is_better
 from dream_if.evaluation.scores import Scores, score_images
+from dream_if.evaluation.shares import JOURNALS, Share
 from dream_if.evaluation.statistics import compare, mean_ranks, summarise
 from dream_if.files import make_folder
 from dream_if.metrics import DEFAULT_CONVENTION, METRICS, TABLE_METRICS, FusionMetrics, fusion_metrics
 
-__all__ = ["JOURNAL", "evaluate"]
-
-JOURNAL = "scores.jsonl"
-"""Name of the file in the output folder that keeps scores while they are computed, and for the next run."""
+__all__ = ["evaluate"]
 
 
 def evaluate(
@@ -31,9 +29,11 @@ def evaluate(
     convention: str = DEFAULT_CONVENTION,
     lpips_weights: Path | None = None,
     device: str = "cpu",
+    threads: int = 1,
     batch_size: int | None = None,
     resize: bool = False,
     out: Path | None = None,
+    share: Share = Share(),  # noqa: B008  (a plain tuple)
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Evaluation:
     """Score the fused images of one or more methods against their sources.
@@ -48,13 +48,16 @@ def evaluate(
         metrics: keys of `dream_if.metrics.METRICS`.
         convention: one for all metrics.
         lpips_weights: AlexNet weights, should an LPIPS metric be among them; None for torch's cache, or a download.
-        device: where metrics are computed, such as cpu, cuda, or cuda:1.
+        device: where metrics are computed, such as cpu, cuda, or cuda:1; several GPUs with commas between them.
+        threads: images that are scored at the same time on the CPU, by one core each. They, as the number of GPUs and
+            shares, change no value.
         batch_size: images of equal size that are scored together; None for 1 on the CPU, whose caches hold no more,
             and 8 elsewhere.
         resize: scale fused images that have another size than their sources (bicubic); else they are refused.
         out: folder for the journal of scores: with it, what an earlier run computed is not computed again unless
             files, convention, device or the metrics' definitions changed. Nothing else is written to it; see
             `write_report`.
+        share: score this part alone; the other parts' scores are read from ``out``, where other jobs put theirs.
         progress: called with ("reading" or "scoring", images done, images in all).
 
     Returns:
@@ -63,12 +66,15 @@ def evaluate(
     Raises:
         InputError: naming every file that is missing, unreadable or of the wrong size, or the setting that cannot be
             used.
+        Unfinished: this share is done, and scores of others are not there yet.
     """
     chosen = tuple(dict.fromkeys(metrics))
     collection = _collection(chosen, convention, lpips_weights)
-    where = _device(device)
+    devices = _devices(device, threads)
+    if share.of > 1 and out is None:
+        raise InputError("--share: needs --out, a folder that all shares write to.")
     if batch_size is None:
-        batch_size = 1 if where.type == "cpu" else 8
+        batch_size = 1 if devices[0].type == "cpu" else 8
     if batch_size < 1:
         raise InputError(f"--batch-size: expected at least 1, got {batch_size}.")
     if not fused:
@@ -90,9 +96,10 @@ def evaluate(
         symbols=chosen,
         convention=convention,
         lpips_weights=lpips_weights,
-        device=where,
+        devices=devices,
         batch_size=batch_size,
-        journal=Journal(None if out is None else out / JOURNAL),
+        share=share,
+        journal=Journal(None) if out is None else Journal(out / share.journal, JOURNALS),
         progress=None if progress is None else partial(progress, "scoring"),
     )
     ranks, ranked = _ranks(scores)
@@ -136,6 +143,14 @@ def _collection(metrics: Sequence[str], convention: str, lpips_weights: Path | N
         return fusion_metrics(metrics, convention=convention, per_image=True, lpips_weights=lpips_weights)
     except ValueError as error:
         raise InputError(f"--metrics {','.join(metrics)} --convention {convention}: {error}.") from error
+
+
+def _devices(names: str, threads: int) -> list[torch.device]:
+    """The devices, or the CPU as often as there are threads."""
+    devices = [_device(name.strip()) for name in names.split(",")]
+    if len({device.type for device in devices}) > 1 or len(set(devices)) < len(devices):
+        raise InputError(f"--device: expected devices of one kind, each of them once, got {names}.")
+    return devices * threads if devices[0].type == "cpu" else devices
 
 
 def _device(name: str) -> torch.device:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 from dream_if.errors import InputError
@@ -29,23 +30,38 @@ class Journal:
     """Entries in a file, one JSON object a line, only ever appended to.
 
     A line is complete or, after a crash in the middle of writing it, no JSON: then it is passed over. Entries of other
-    settings or files stay and do no harm, because nothing asks for their key.
+    settings or files stay and do no harm, because nothing asks for their key. Threads may add at the same time;
+    processes need a file each.
 
     Args:
         path: the file; None to remember for this process alone.
+        others: pattern of the files beside it that other processes write, which are read as well.
 
     Raises:
-        InputError: the file is there and cannot be read.
+        InputError: a file is there and cannot be read.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, others: str = "") -> None:
         self.path = path
+        self.others = others
         self._values: dict[tuple[str, str], tuple[float, str]] = {}
-        if path is not None and path.exists():
+        self._lock = Lock()
+        self.read()
+
+    def read(self) -> None:
+        """Remember what is in the files by now.
+
+        Raises:
+            InputError: one is there and cannot be read.
+        """
+        if self.path is None:
+            return
+        beside = sorted(self.path.parent.glob(self.others)) if self.others else []
+        for file in [*beside, self.path]:
             try:
-                lines = path.read_bytes().splitlines()
+                lines = file.read_bytes().splitlines() if file.exists() else []
             except OSError as error:
-                raise InputError(f"{path}: cannot be read ({error.strerror}); remove it to start anew.") from error
+                raise InputError(f"{file}: cannot be read ({error.strerror}); remove it to start anew.") from error
             for line in lines:
                 entry = _parse(line)
                 if entry is not None:
@@ -70,22 +86,23 @@ class Journal:
         Raises:
             InputError: the file cannot be written to, or the disk is full.
         """
-        for entry in entries:
-            self._remember(entry)
-        if self.path is None:
-            return
-        text = "".join(f"{json.dumps(entry._asdict())}\n" for entry in entries)
-        try:
-            with self.path.open("a+b") as file:
-                if file.tell() > 0:
-                    file.seek(-1, os.SEEK_END)
-                    if file.read() != b"\n":  # a line that a crash cut short must not swallow the next one
-                        text = f"\n{text}"
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be written ({error.strerror}).") from error
+        with self._lock:
+            for entry in entries:
+                self._remember(entry)
+            if self.path is None:
+                return
+            text = "".join(f"{json.dumps(entry._asdict())}\n" for entry in entries)
+            try:
+                with self.path.open("a+b") as file:
+                    if file.tell() > 0:
+                        file.seek(-1, os.SEEK_END)
+                        if file.read() != b"\n":  # a line that a crash cut short must not swallow the next one
+                            text = f"\n{text}"
+                    file.write(text.encode())
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise InputError(f"{self.path}: cannot be written ({error.strerror}).") from error
 
 
 def _parse(line: bytes) -> Entry | None:

@@ -16,6 +16,7 @@ from dream_if.evaluation.results import HOLM_FAMILY, Evaluation, higher_is_bette
 from dream_if.evaluation.table import comparison_table, footnotes, score_table
 from dream_if.files import write_atomically
 from dream_if.metrics import METRICS
+from dream_if.render import markdown_table
 
 __all__ = ["csv_text", "markdown_text", "summary_record", "write_report"]
 
@@ -128,21 +129,13 @@ def summary_record(evaluation: Evaluation) -> dict[str, Any]:
 
 def markdown_text(evaluation: Evaluation) -> str:
     """The table of scores, the table of comparisons, and what must be known to read them."""
-    lines = _markdown_table(score_table(evaluation, bold="**{}**", underlined="<u>{}</u>"))
+    lines = markdown_table(score_table(evaluation))
     comparisons = comparison_table(evaluation)
     if comparisons:
-        lines += ["", *_markdown_table(comparisons)]
-    lines += ["", *(f"- {_escaped(note)}" for note in (*footnotes(evaluation), *evaluation.notes))]
+        lines += ["", *markdown_table(comparisons)]
+    notes = (*footnotes(evaluation), *evaluation.notes)
+    lines += ["", *("- " + note.replace("|", "\\|") for note in notes)]
     return "\n".join(lines) + "\n"
-
-
-def _markdown_table(rows: list[list[str]]) -> list[str]:
-    head, *body = [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in rows]
-    return [head, f"|---|{'---:|' * (len(rows[0]) - 1)}", *body]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 def _version(package: str) -> str | None:

@@ -5,6 +5,8 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +23,7 @@ from dream_if.data.pairs import read_image, to_tensor
 from dream_if.errors import InputError
 from dream_if.evaluation.folders import ImageFile, ImageSet
 from dream_if.evaluation.journal import Entry, Journal
+from dream_if.evaluation.shares import Share, Unfinished, one_torch_thread, spread
 from dream_if.metrics import FusionMetrics
 from dream_if.metrics.functional import shared_work
 
@@ -82,35 +85,39 @@ def score_images(
     symbols: Sequence[str],
     convention: str,
     lpips_weights: Path | None = None,
-    device: torch.device,
+    devices: Sequence[torch.device],
     batch_size: int,
+    share: Share,
     journal: Journal,
     progress: Callable[[int, int], None] | None = None,
 ) -> Scores:
     """Score every fused image against its sources, except what the journal already has.
 
-    A value may differ in its last digits with the images that share its batch. Batches are therefore always formed
-    alike and computed whole: a run that was stopped and continued gives the numbers of one that was not.
+    A value may differ in its last digits with the images that share its batch, and with the number of cores that work
+    on one operation. Batches are therefore always formed alike and computed whole, on the CPU by one core each: a run
+    that was stopped and continued, or split, gives the numbers of one that was not.
 
     Args:
         images: what is scored. A fused image of another size than its sources is scaled to theirs (bicubic).
-        metrics: keep one value per image; they are moved to the device.
+        metrics: keep one value per image; every device gets a copy.
         symbols: the metrics, in the order wanted.
         convention: theirs.
         lpips_weights: theirs, where they have any.
-        device: where they are computed.
+        devices: where they are computed, all of one kind, each one batch at a time; the CPU as often as it has cores
+            for this.
         batch_size: images of equal size that are scored together, at least 1.
+        share: which of the batches are scored; the others are looked up.
         journal: earlier scores; new ones are added to it batch by batch.
-        progress: called with (fused images done, fused images in all).
+        progress: called with (fused images done, fused images in all), of this share.
 
     Returns:
         All scores.
 
     Raises:
         InputError: a file cannot be read any more, or the device's memory is too small.
+        Unfinished: scores of other shares are not there.
     """
-    metrics.to(device)
-    settings = [convention, device.type, torch.__version__, _digest_of_metrics()]
+    settings = [convention, devices[0].type, torch.__version__, _digest_of_metrics()]
     if lpips_weights is not None:
         settings.append(hashlib.sha256(lpips_weights.read_bytes()).hexdigest())
     methods = tuple(images.fused)
@@ -119,37 +126,55 @@ def score_images(
         for method in methods
         for position, fused in enumerate(images.fused[method])
     }
-    done, total = 0, len(keys)
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+
+    def missing(method: str, positions: list[int]) -> list[str]:
+        return [
+            metric
+            for metric in symbols
+            if any(journal.value(keys[method, position], metric) is None for position in positions)
+        ]
+
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as readers:
 
         def stacked(files: Sequence[ImageFile], channels: Literal[1, 3], positions: list[int]) -> Tensor:
             sizes = [images.visible[position].size for position in positions]
             chosen = [files[position] for position in positions]
-            return torch.stack(list(pool.map(_read, chosen, [channels] * len(chosen), sizes))).to(device)
+            return torch.stack(list(readers.map(_read, chosen, [channels] * len(chosen), sizes)))
 
-        for positions in _batches(images, batch_size):
+        def score(positions: list[int], worker: tuple[torch.device, FusionMetrics]) -> int:
+            device, own = worker
             sources: tuple[Tensor, Tensor] | None = None
             for method in methods:
-                missing = [
-                    metric
-                    for metric in symbols
-                    if any(journal.value(keys[method, position], metric) is None for position in positions)
-                ]
-                if missing:
-                    if sources is None:  # read once for all methods
-                        sources = (stacked(images.visible, 3, positions), stacked(images.infrared, 1, positions))
-                    fused = stacked(images.fused[method], 3, positions)
-                    values = _score(metrics, missing, fused, *sources)
-                    date = datetime.now(UTC).isoformat(timespec="seconds")
-                    journal.add(
-                        [
-                            Entry(keys[method, position], method, images.names[position], date, row)
-                            for position, row in zip(positions, values, strict=True)
-                        ]
-                    )
-                done += len(positions)
+                wanted = missing(method, positions)
+                if not wanted:
+                    continue
+                if sources is None:  # read once for all methods
+                    visible, infrared = stacked(images.visible, 3, positions), stacked(images.infrared, 1, positions)
+                    sources = visible.to(device), infrared.to(device)
+                fused = stacked(images.fused[method], 3, positions).to(device)
+                values = _score(own, wanted, fused, *sources)
+                date = datetime.now(UTC).isoformat(timespec="seconds")
+                journal.add(
+                    [
+                        Entry(keys[method, position], method, images.names[position], date, row)
+                        for position, row in zip(positions, values, strict=True)
+                    ]
+                )
+            return len(positions) * len(methods)
+
+        batches = share.of_all(_batches(images, batch_size))
+        done, total = 0, sum(map(len, batches)) * len(methods)
+        workers = [(device, deepcopy(metrics).to(device)) for device in devices[: max(1, len(batches))]]
+        with one_torch_thread() if devices[0].type == "cpu" else nullcontext():
+            for count in spread(score, batches, workers):
+                done += count
                 if progress is not None:
                     progress(done, total)
+    if share.of > 1:
+        journal.read()  # others may be done by now
+    unscored = sum(bool(missing(method, [position])) for method, position in keys)
+    if unscored:
+        raise Unfinished(unscored, len(keys))
     # Looked up by key once more: two methods with the same file share an entry, whichever was computed last.
     values_by_key = {key: [journal.value(key, metric) for metric in symbols] for key in keys.values()}
     table = [[values_by_key[keys[method, position]] for position in range(len(images.names))] for method in methods]

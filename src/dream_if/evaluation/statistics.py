@@ -1,5 +1,6 @@
 """What many scores say together: means, ranks, and whether a difference between methods may be chance."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,9 @@ from scipy import stats
 
 from dream_if.evaluation.scores import Scores
 
-__all__ = ["Comparison", "Summary", "compare", "holm", "mean_ranks", "summarise"]
+__all__ = ["SIGNIFICANT", "Comparison", "Summary", "compare", "fewest_pairs", "holm", "mean_ranks", "summarise"]
+
+SIGNIFICANT = 0.05
 
 Values = npt.NDArray[np.float64]
 
@@ -131,6 +134,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
     factors = np.arange(len(order), 0, -1)
     corrected[order] = np.minimum(np.maximum.accumulate(raw[order] * factors), 1.0)
     return [float(p) for p in corrected]
+
+
+def fewest_pairs(tests: int) -> int:
+    """The number of pairs from which on the smallest of so many corrected p can be significant.
+
+    The smallest two-sided p of n pairs is 2 / 2^n, and Holm's method multiplies the smallest by the number of tests.
+    """
+    return math.floor(math.log2(2 * max(tests, 1) / SIGNIFICANT)) + 1
 
 
 def compare(scores: Scores, higher_is_better: Sequence[bool | None]) -> list[Comparison]:

@@ -1,58 +1,34 @@
-"""The tables of an evaluation, as rows of text for Markdown and the terminal."""
-
-import math
+"""The tables of an evaluation, and how to read them."""
 
 from dream_if.evaluation.results import HOLM_FAMILY, Evaluation, higher_is_better
+from dream_if.evaluation.statistics import SIGNIFICANT, fewest_pairs
+from dream_if.render import Cell, Table, mark, number, p_value
 
-__all__ = ["comparison_table", "footnotes", "number", "score_table"]
-
-SIGNIFICANT = 0.05
-
-
-def number(value: float) -> str:
-    """Three decimals, one from 100 on; a dash for what is undefined."""
-    if not math.isfinite(value):
-        return "–"
-    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3f}"
+__all__ = ["comparison_table", "footnotes", "score_table"]
 
 
-def score_table(evaluation: Evaluation, *, bold: str, underlined: str) -> list[list[str]]:
-    """A header, and a row for each method: mean and standard deviation by metric, and the average rank.
+def score_table(evaluation: Evaluation) -> Table:
+    """A row for each method: mean and standard deviation by metric, and the average rank.
 
     With two or more methods the best and second best mean of each metric that has a direction are marked; means that
     are printed alike are marked alike. A count follows where a mean is not over all images.
-
-    Args:
-        evaluation: what to show.
-        bold: template for the best, such as "**{}**".
-        underlined: template for the second best.
     """
     scores = evaluation.scores
     several = len(scores.methods) > 1
     header = ["method"]
-    columns: list[list[str]] = []
+    columns: list[list[Cell]] = []
     for metric in scores.metrics:
         direction = higher_is_better(metric)
         header.append(f"{metric} {'' if direction is None else '↑' if direction else '↓'}".rstrip())
         means = [number(evaluation.summaries[method][metric].mean) for method in scores.methods]
-        marked = _marked(means, direction, bold, underlined) if several and direction is not None else means
-        columns.append(
-            [
-                f"{mean}{_spread(evaluation, method, metric)}"
-                for mean, method in zip(marked, scores.methods, strict=True)
-            ]
-        )
+        marks = mark(means, direction if several else None)
+        rests = [_spread(evaluation, method, metric) for method in scores.methods]
+        columns.append([Cell(*parts) for parts in zip(means, marks, rests, strict=True)])
     if several and evaluation.ranks:
         header.append("rank ↓")
         ranks = [f"{evaluation.average_ranks[method]:.2f}".replace("nan", "–") for method in scores.methods]
-        columns.append(_marked(ranks, False, bold, underlined))
-    return [header, *([method, *cells] for method, *cells in zip(scores.methods, *columns, strict=True))]
-
-
-def _marked(printed: list[str], higher: bool, bold: str, underlined: str) -> list[str]:
-    values = sorted({float(text) for text in printed if text != "–"}, reverse=higher)
-    marks = dict(zip(values, (bold, underlined), strict=False))
-    return [marks.get(float(text), "{}").format(text) if text != "–" else text for text in printed]
+        columns.append([Cell(*parts) for parts in zip(ranks, mark(ranks, False), strict=True)])
+    return Table(header, [[Cell(method), *cells] for method, *cells in zip(scores.methods, *columns, strict=True)])
 
 
 def _spread(evaluation: Evaluation, method: str, metric: str) -> str:
@@ -61,25 +37,19 @@ def _spread(evaluation: Evaluation, method: str, metric: str) -> str:
     return f"{text} ({summary.defined}/{len(evaluation.scores.names)})" if summary.undefined else text
 
 
-def comparison_table(evaluation: Evaluation) -> list[list[str]]:
-    """A header, and a row for each method but the first: corrected p-values with the sign of the difference.
+def comparison_table(evaluation: Evaluation) -> Table | None:
+    """A row for each method but the first: corrected p-values with the sign of the difference.
 
-    `+` says that the first method is the better one, `-` that it is the worse. Empty for a single method.
+    `+` says that the first method is the better one, `-` that it is the worse. None for a single method.
     """
     scores = evaluation.scores
     if len(scores.methods) < 2:
-        return []
-    cells = {(c.other, c.metric): f"{_p(c.p_holm)}{_sign(c.better)}" for c in evaluation.comparisons}
-    return [
+        return None
+    cells = {(c.other, c.metric): Cell(f"{p_value(c.p_holm)}{_sign(c.better)}") for c in evaluation.comparisons}
+    return Table(
         [f"{scores.methods[0]} against", *scores.metrics],
-        *([other, *(cells[other, metric] for metric in scores.metrics)] for other in scores.methods[1:]),
-    ]
-
-
-def _p(value: float) -> str:
-    if math.isnan(value):
-        return "–"
-    return f"{value:.3f}" if value >= 0.0005 else "<0.001"
+        [[Cell(other), *(cells[other, metric] for metric in scores.metrics)] for other in scores.methods[1:]],
+    )
 
 
 def _sign(better: bool | None) -> str:
@@ -104,7 +74,7 @@ def footnotes(evaluation: Evaluation) -> list[str]:
             f"corrected by Holm's method over {HOLM_FAMILY} ({evaluation.family_size} tests). "
             f"+ where {scores.methods[0]} is better, - where it is worse."
         )
-        fewest = _fewest_images(evaluation.family_size)
+        fewest = fewest_pairs(evaluation.family_size)
         if evaluation.family_size and len(scores.names) < fewest:
             notes.append(
                 f"With {len(scores.names)} image(s) and {evaluation.family_size} test(s) no corrected p can fall below "
@@ -116,11 +86,3 @@ def footnotes(evaluation: Evaluation) -> list[str]:
                 f"{left_out} pair(s) of scores were left out of the tests because one of the two is undefined."
             )
     return notes
-
-
-def _fewest_images(tests: int) -> int:
-    """The number of pairs from which on the smallest of so many corrected p can be significant.
-
-    The smallest two-sided p of n pairs is 2 / 2^n, and Holm's method multiplies the smallest by the number of tests.
-    """
-    return math.floor(math.log2(2 * max(tests, 1) / SIGNIFICANT)) + 1

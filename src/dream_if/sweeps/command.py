@@ -1,0 +1,118 @@
+"""`dream-if sweep`: run the grid of a W&B sweep file here, without W&B."""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from dream_if.errors import InputError
+from dream_if.sweeps.display import Board, State
+from dream_if.sweeps.grid import Sweep, command_of, expand, fit_arguments, point_name, read_sweep
+from dream_if.sweeps.points import Point, place_of
+from dream_if.sweeps.runner import run_points
+from dream_if.threads import choose_threads
+
+__all__ = ["add_arguments", "run"]
+
+INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
+
+Resolve = Callable[[Sequence[str]], Mapping[str, Any]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command, to a parser of argparse or jsonargparse."""
+    parser.add_argument("file", metavar="FILE", help="a sweep of W&B, such as sweeps/table4.yaml; a grid")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="points that run at a time, with one GPU each. Processor cores are divided among them, and more or fewer "
+        "threads round differently: set OMP_NUM_THREADS for results that are the same to the last digit",
+    )
+    parser.add_argument(
+        "--index", type=int, metavar="K", help="run this point alone, counted from 0: for arrays of jobs on a cluster"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the commands, and run nothing")
+    parser.add_argument(
+        "--preset",
+        action="append",
+        metavar="FILE",
+        help="a configuration in the place of the one that the sweep's command names; give it again for more",
+    )
+
+
+def run(options: argparse.Namespace, overrides: Sequence[str], resolve: Resolve) -> int:
+    """Run the grid of a W&B sweep file here, without W&B; options after -- are added to the command of every point.
+
+    Args:
+        options: what a parser with `add_arguments` returned.
+        overrides: the words after ``--``.
+        resolve: gives all settings of a run from the arguments of ``dream-if``, ``fit`` and what follows.
+
+    Returns:
+        0 if all points are finished, 1 if one has failed, 130 if it was interrupted.
+
+    Raises:
+        InputError: The file is no grid that can be run here, a point's settings are wrong, or there is a run of
+            another experiment in its place. Nothing has been started then.
+    """
+    if options.workers < 1:
+        raise InputError(f"--workers must be 1 or more, got {options.workers}.")
+    sweep = read_sweep(Path(options.file))
+    choices = expand(sweep)
+    if options.index is not None:
+        if not 0 <= options.index < len(choices):
+            raise InputError(f"--index: {sweep.path} has the points 0 to {len(choices) - 1}, got {options.index}.")
+        choices = [choices[options.index]]
+    commands = [command_of(sweep, choice, options.preset or (), overrides) for choice in choices]
+    project = os.environ.get("WANDB_PROJECT") or sweep.project or "dream-if"
+    points = [
+        _point(sweep, choice, command, project, resolve) for choice, command in zip(choices, commands, strict=True)
+    ]
+    if options.dry_run:
+        for point in points:
+            print(shlex.join(point.command))
+        return 0
+    for point in points:
+        point.refuse_another()
+    return _run(points, options.workers, project)
+
+
+def _point(sweep: Sweep, choice: Mapping[str, Any], command: Sequence[str], project: str, resolve: Resolve) -> Point:
+    """A point with its settings, which are known to be right then."""
+    settings = resolve(fit_arguments(sweep, command))
+    name = point_name(choice)
+    return Point(name, choice, tuple(command), settings, place_of(settings, project) / name)
+
+
+def _run(points: Sequence[Point], workers: int, project: str) -> int:
+    console = Console()
+    try:
+        with Board(points, console) as board:
+            for point in points:
+                if point.is_finished():
+                    board.change(point, State.BEFORE)
+            waiting = [point for point in points if board.states[point.name] is State.WAITING]
+            devices, threads = _devices(), choose_threads(processes=workers).number
+            run_points(waiting, board, workers=workers, devices=devices, threads=threads, project=project)
+    except KeyboardInterrupt:
+        sys.stderr.write("dream-if: stopped; the same command goes on from here.\n")
+        return INTERRUPTED
+    done = board.count(State.FINISHED, State.BEFORE)
+    board.print(f"{done} of {len(points)} points finished; their runs are in {points[0].folder.parent}")
+    return int(done < len(points))
+
+
+def _devices() -> list[str]:
+    """The GPUs that processes may use, as ``CUDA_VISIBLE_DEVICES`` calls them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name.strip() for name in visible.split(",") if name.strip()]
+    return [str(number) for number in range(torch.cuda.device_count())]

@@ -1,0 +1,1 @@
+"""The paper's tables, made from the folders that finished runs leave."""
