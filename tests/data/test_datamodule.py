@@ -225,6 +225,16 @@ def test_settings_that_contradict_are_refused(settings: dict, message: str) -> N
     assert message in str(caught.value)
 
 
+def test_other_sets_to_test_on(write_pairs) -> None:
+    write_pairs(Path("night"), {"test": 2}, seed=9)
+    data = FusionDataModule(**TINY, test_root="night")
+    for stage in ("fit", "test"):
+        data.setup(stage)
+    assert data.test_sets == ["night"]
+    assert len(data.test_pairs[0]) == 2
+    assert len(data.train_pairs) > 2
+
+
 def test_conditions_that_are_one_and_the_same_are_refused() -> None:
     for conditions in ({}, {"a": None, "b": None}):
         with pytest.raises(InputError, match=r"data\.test_degradation"):

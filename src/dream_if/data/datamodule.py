@@ -87,6 +87,7 @@ class FusionDataModule(LightningDataModule):
         layout: how the folders are arranged; ``scenes`` generates road scenes and needs no data.
         root: folder of the set, or several to train on and test all together. One that ``dream-if prepare`` wrote is
             recognised, whatever the layout.
+        test_root: folder, or several, to test and predict on instead; those of ``root`` if null.
         crop: side of the training crops in pixels.
         crops_per_pair: crops from each decoded pair; divides ``batch_size``.
         batch_size: crops in a training batch, on each device.
@@ -112,6 +113,7 @@ class FusionDataModule(LightningDataModule):
         self,
         layout: Layout = "scenes",
         root: str | list[str] | None = None,
+        test_root: str | list[str] | None = None,
         crop: int = 96,
         crops_per_pair: int = 4,
         batch_size: int = 8,
@@ -139,10 +141,14 @@ class FusionDataModule(LightningDataModule):
         for name, value, least in (("num_workers", num_workers, 0), ("num_scenes", num_scenes, 1)):
             if value < least:
                 raise InputError(f"data.{name} must be {least} or more, got {value}.")
-        self.roots = _named_roots([root] if isinstance(root, str) else root or [])
+        self.roots = _named_roots(root)
+        self.test_roots = _named_roots(test_root) or self.roots
         if layout == "scenes":
-            if root and not all(map(is_prepared, self.roots.values())):
-                raise InputError(f"data.layout is scenes, which needs no folder, but data.root is {root}: drop one.")
+            for name, given, roots in (("root", root, self.roots), ("test_root", test_root, self.test_roots)):
+                if given and not all(map(is_prepared, roots.values())):
+                    raise InputError(
+                        f"data.layout is scenes, which needs no folder, but data.{name} is {given}: drop one."
+                    )
         elif not root:
             raise InputError(
                 f"data.root is missing: the layout {layout} reads a folder. Name it with --data.root, or use "
@@ -166,7 +172,7 @@ class FusionDataModule(LightningDataModule):
     @property
     def test_sets(self) -> list[str]:
         """Names of the sets that testing and predicting go through, in the order of their loaders."""
-        sets = list(self.roots) or ["scenes"]
+        sets = list(self.test_roots) or ["scenes"]
         return [f"{name}+{condition}" if condition else name for name in sets for condition in self.test_degradation]
 
     def setup(self, stage: str) -> None:
@@ -204,13 +210,14 @@ class FusionDataModule(LightningDataModule):
             )
 
     def _sources(self, split: Split) -> dict[str, PairSource]:
-        if not self.roots:
+        roots = self.test_roots if split == "test" else self.roots
+        if not roots:
             share = {"train": 1, "val": 8, "test": 4}[split]
             count = max(2, self.num_scenes // share)
             return {"scenes": ScenePairs(split, count, self.seed, self.scene_size)}
         return {
             name: PreparedPairs(root, split) if is_prepared(root) else PairFiles(find_pairs(self.layout, root, split))
-            for name, root in self.roots.items()
+            for name, root in roots.items()
         }
 
     @property
@@ -307,14 +314,14 @@ def _by_condition(
     return named
 
 
-def _named_roots(roots: Sequence[str]) -> dict[str, Path]:
+def _named_roots(roots: str | Sequence[str] | None) -> dict[str, Path]:
     """Each root under the name of its folder.
 
     Raises:
         InputError: Two have the same name, and so could not be told apart in a table.
     """
     named: dict[str, Path] = {}
-    for root in roots:
+    for root in [roots] if isinstance(roots, str) else roots or []:
         path = Path(root).expanduser()
         name = Path(os.path.abspath(path)).name  # a link keeps its own name, which is the one the user chose
         if name in named:
