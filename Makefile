@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo reproduce-table4 lint test test-slow clean
+.PHONY: help install demo reproduce-table4 bench lint test test-slow clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +32,14 @@ reproduce-table4: $(INSTALLED)  ## the ablation: 15 trainings, their tests, and 
 	$(BIN)/dream-if sweep sweeps/table4.yaml --workers $(WORKERS) --preset experiments/$(PRESET).yaml -- \
 		--trainer.logger.save_dir=runs/table4/$(PRESET) $(if $(DATA),"--data.root=$(DATA)")
 	$(BIN)/dream-if tables 4 runs/table4/$(PRESET)
+
+# On a busy machine add THREADS=1: ratios then come from processor time, which does not depend on who else is at work.
+bench: $(INSTALLED)  ## speed and memory against plain versions, into runs/bench: about 15 minutes on two quiet cores
+	mkdir -p runs/bench
+	$(BIN)/python benchmarks/metrics.py --size 640x480 --seconds 1 > runs/bench/metrics.txt
+	cat runs/bench/metrics.txt
+	$(BIN)/python benchmarks/loader.py --seconds 1 --config experiments/small.yaml --out runs/bench/loader.json
+	$(BIN)/python -m benchmarks.network --limit 60 --out runs/bench $(if $(THREADS),--threads $(THREADS))
 
 lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ pass for each source, layer norm by mean and variance on rearranged tensors, att
 two matrix products and a softmax, tensors in the contiguous layout, float32 unless under autocast.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from dream_if.models import DreamIF
+from dream_if.models import DreamIF, FusionOutput
 from dream_if.models.dream_if import Encoder
 from dream_if.models.enhancement import PromptGenerator, RelativeEnhancement
 from dream_if.models.restormer import GDFN, MDTA, ChannelLayerNorm, TransformerBlock
@@ -98,7 +99,7 @@ def enhance(module: RelativeEnhancement, sources: list[Tensor]) -> tuple[list[Te
     return enhanced, dominance
 
 
-def plain(net: DreamIF, visible: Tensor, infrared: Tensor) -> Tensor:
+def plain(net: DreamIF, visible: Tensor, infrared: Tensor) -> FusionOutput:
     """Fuse a batch with the parameters of a network whose memory format is the contiguous one.
 
     Args:
@@ -107,7 +108,7 @@ def plain(net: DreamIF, visible: Tensor, infrared: Tensor) -> Tensor:
         infrared: (B, 1, H, W) in [0, 1].
 
     Returns:
-        The fused images, (B, 3, H, W).
+        What the network's `forward` returns: the fused images, (B, 3, H, W), and the dominance maps.
     """
     height, width = visible.shape[-2:]
     infrared_encoder = net.encoder_infrared or net.encoder
@@ -117,6 +118,7 @@ def plain(net: DreamIF, visible: Tensor, infrared: Tensor) -> Tensor:
         for encoder, image in ((net.encoder, visible), (infrared_encoder, infrared.expand(-1, 3, -1, -1)))
     ]
     features = [pyramid.pop() for pyramid in pyramids]
+    maps: list[list[Tensor]] = [[], []]  # of each source, full resolution first
     level: Any  # a DecoderLevel; mypy sees a Module
     for level in net.decoder:
         features = [level.up(x) for x in features]
@@ -124,7 +126,14 @@ def plain(net: DreamIF, visible: Tensor, infrared: Tensor) -> Tensor:
             features = [torch.cat([x, pyramid.pop()], dim=1) for x, pyramid in zip(features, pyramids, strict=True)]
         features = [level.merge(x) for x in features]
         if level.enhance is not None:
-            features, _ = enhance(level.enhance, features)
+            features, dominance = enhance(level.enhance, features)
+            for of_source, one in zip(maps, dominance, strict=True):
+                of_source.insert(0, one)
         features = [blocks(level.blocks, x) for x in features]
     refine, to_rgb = net.fusion
-    return to_rgb(blocks(refine, features[0] + features[1]))[..., :height, :width]
+    fused = to_rgb(blocks(refine, features[0] + features[1]))[..., :height, :width]
+    cropped = (
+        tuple(x[..., : math.ceil(height / 2**i), : math.ceil(width / 2**i)] for i, x in enumerate(of_source))
+        for of_source in maps
+    )
+    return FusionOutput(fused, *cropped)

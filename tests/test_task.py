@@ -54,6 +54,28 @@ def test_the_valid_switches_train(run, workspace: Path, rd: bool, ce: bool, se: 
     assert ("dominance" in names, "cross" in names, "prompt" in names) == (rd, ce, se)
 
 
+@pytest.mark.slow  # minutes for the compiler
+def test_a_compiled_network_trains_and_fuses_images_of_any_size(run, workspace: Path, write_pairs) -> None:
+    write_pairs(workspace / "other", {"test": 1}, size=(50, 36))
+    sets = ("--data.test_root", "[pairs,other]", "--then_test", "true", "--trainer.limit_test_batches", 1)
+    for compiled in ("false", "true"):
+        outcome = run(*FIT, "--model.compile", compiled, *sets)
+        assert outcome.status == 0, outcome.err
+    eager, compiled = (
+        json.loads((workspace / f"runs/dream-if/version_{number}/metrics.json").read_text())["test"]["metrics"]
+        for number in range(2)
+    )
+    assert compiled == pytest.approx(eager, rel=1e-3)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_fused_optimizers_that_cannot_clip_are_refused(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trainer, "precision", "16-mixed")  # which a CPU has not
+    optimizer = "{class_path: torch.optim.AdamW, init_args: {fused: true}}"
+    message = run(*FIT, "--model.optimizer", optimizer, "--trainer.gradient_clip_val", 1).message
+    assert "fused cannot clip gradients in precision 16-mixed" in message
+
+
 class TestCheckpoints:
     def test_they_hold_plain_values_and_load_in_python(self, trained: Path) -> None:
         for name in ("best.ckpt", "last.ckpt"):

@@ -1,7 +1,8 @@
-"""The processes of a run: whether there are as many as the trainer counts on, and what cores each may use."""
+"""The processes of a run: whether there are as many as the trainer counts on, and how each computes."""
 
 import os
 
+import torch
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch import Trainer
@@ -10,7 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from dream_if.errors import InputError
 from dream_if.threads import choose_threads, use_threads
 
-__all__ = ["check_processes", "share_cores"]
+__all__ = ["check_processes", "set_arithmetic", "share_cores"]
 
 
 def check_processes(trainer: Trainer) -> None:
@@ -49,3 +50,21 @@ def share_cores(trainer: Trainer, threads: int | None) -> None:
     chosen = choose_threads(threads, 1 if alone else trainer.num_devices)
     use_threads(chosen)
     rank_zero_info(f"Computing with {chosen.reason}")
+
+
+def set_arithmetic(trainer: Trainer) -> None:
+    """Choose how a CUDA device multiplies, and say so once.
+
+    Unless ``trainer.precision`` asks for 32 or 64 bits throughout, what is left in float32 beside mixed precision may
+    use TF32, of 10 bits instead of 23, on tensor cores. ``trainer.benchmark``, which has cuDNN try its algorithms on
+    each new size, stays the user's choice: crops have one size, test images many.
+    """
+    if trainer.strategy.root_device.type != "cuda":
+        return
+    exact = trainer.precision in ("32-true", "64-true")
+    torch.set_float32_matmul_precision("highest" if exact else "high")
+    torch.backends.cudnn.allow_tf32 = not exact
+    rank_zero_info(
+        f"Precision {trainer.precision}, TF32 {'off' if exact else 'on'}, "
+        f"cuDNN benchmark {'on' if torch.backends.cudnn.benchmark else 'off'}"
+    )

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import torch
 from lightning.pytorch import LightningModule
@@ -69,6 +69,11 @@ class FusionTask(LightningModule):
         final_lr: what a cosine lets it fall to by the last step, as a share of its full value.
         metrics: names of the metrics computed when validating and testing.
         compare: what `test` scores beside the network, on the same inputs.
+        compile: run the network through ``torch.compile``; the first batch then takes minutes, and so does the first of
+            another size, after which sizes are free. A string is one of its modes: "reduce-overhead" has a GPU replay
+            whole steps, which helps where the batch is small.
+        recompute: in training, keep no features within Restormer blocks but compute them again for the gradient: less
+            memory for about a third more time.
     """
 
     def __init__(
@@ -80,6 +85,8 @@ class FusionTask(LightningModule):
         final_lr: float = 0.01,
         metrics: Sequence[str] = TABLE_METRICS,
         compare: Sequence[str] = tuple(BASELINES),
+        compile: bool | Literal["reduce-overhead", "max-autotune"] = False,  # noqa: A002  (torch's word for it)
+        recompute: bool = False,
     ) -> None:
         super().__init__()
         if not 0 <= warmup < 1:
@@ -94,6 +101,8 @@ class FusionTask(LightningModule):
         self.optimizer = optimizer
         self.warmup = warmup
         self.final_lr = final_lr
+        net.recompute_blocks(recompute)
+        self.compile_mode = compile
         self.metric_names = tuple(metrics)
         self.compare = nn.ModuleDict({name: BASELINES[name]() for name in compare})
         self.val_metrics = fusion_metrics(self.metric_names, prefix="val/")
@@ -102,6 +111,12 @@ class FusionTask(LightningModule):
             {name: MeanMetric() for name in ["total", *(field.name for field in fields(LossWeights))]}
         )
         self.test_metrics = nn.ModuleList()
+
+    def setup(self, stage: str) -> None:
+        """Compile the network, once."""
+        if self.compile_mode:
+            self.net.compile(mode=None if self.compile_mode is True else self.compile_mode)
+            self.compile_mode = False
 
     def forward(self, visible: Tensor, infrared: Tensor) -> FusionOutput:
         """Fuse a batch; see `DreamIF.forward`."""

@@ -87,6 +87,23 @@ def test_both_sources_reach_the_fused_image() -> None:
     assert infrared.grad.abs().sum() > 0
 
 
+def test_recomputed_blocks_give_the_same_gradients() -> None:
+    torch.manual_seed(0)
+    net = DreamIF(**TINY).double()
+    sources = torch.rand(1, 3, 16, 24, dtype=torch.float64), torch.rand(1, 1, 16, 24, dtype=torch.float64)
+    block = net.encoder.levels[0][0].attention
+    runs, gradients = [], []
+    block.register_forward_hook(lambda *_: runs.append(1))
+    for recompute in (False, True):
+        net.recompute_blocks(recompute)
+        net.zero_grad()
+        net(*sources).fused.square().sum().backward()
+        gradients.append([parameter.grad.clone() for parameter in net.parameters() if parameter.grad is not None])
+    assert len(runs) == 1 + 2
+    for kept, recomputed in zip(*gradients, strict=True):
+        torch.testing.assert_close(recomputed, kept)
+
+
 def test_under_autocast_the_fused_image_keeps_full_precision() -> None:
     net = DreamIF(**TINY)
     visible, infrared = pair(16, 16)

@@ -182,6 +182,16 @@ class DreamIF(
         """The constructor's arguments: what ``save_pretrained`` and a checkpoint keep beside the weights."""
         return dict(cast(dict[str, Any], self._hub_mixin_config))
 
+    def recompute_blocks(self, recompute: bool) -> None:
+        """In training, have blocks compute their features a second time for the gradient instead of keeping them."""
+        for module in self.modules():
+            if isinstance(module, TransformerBlock):
+                module.recompute = recompute
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Run everything but padding and cropping through ``torch.compile``, which takes the same arguments."""
+        self.fuse_stacked = torch.compile(self.fuse_stacked, *args, **kwargs)  # type: ignore[method-assign]
+
     def forward(self, visible: Tensor, infrared: Tensor) -> FusionOutput:
         """Fuse a batch of pairs.
 
@@ -199,8 +209,24 @@ class DreamIF(
         height, width = visible.shape[-2:]
         sources = torch.cat([visible, repeat(infrared, "b 1 h w -> b c h w", c=3)])
         sources = F.pad(sources, (0, -width % 8, 0, -height % 8), mode="reflect")
+        fused, maps = self.fuse_stacked(sources.contiguous(memory_format=torch.channels_last))
+        halves = [
+            dominance[..., : -(-height // 2**level), : -(-width // 2**level)].chunk(2)
+            for level, dominance in enumerate(maps)
+        ]
+        return FusionOutput(
+            fused[..., :height, :width],
+            dominance_visible=tuple(visible_map for visible_map, _ in halves),
+            dominance_infrared=tuple(infrared_map for _, infrared_map in halves),
+        )
 
-        pyramid = self.encode(sources.contiguous(memory_format=torch.channels_last))
+    def fuse_stacked(self, sources: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Fuse sources stacked along the batch, (2B, 3, H, W) with H and W multiples of 8.
+
+        Returns:
+            Fused images (B, 3, H, W), and both sources' dominance maps (2B, 1, h, w) by level, full resolution first.
+        """
+        pyramid = self.encode(sources)
         features = pyramid.pop()
         maps: list[Tensor] = []
         for level in self.decoder:
@@ -212,16 +238,7 @@ class DreamIF(
         refine, to_rgb = self.fusion
         features = refine(sum(features.chunk(2)))
         with torch.autocast(features.device.type, enabled=False):  # bfloat16 has fewer steps near 1 than a saved image
-            fused = to_rgb(features.to(to_rgb.weight.dtype))
-        halves = [
-            dominance[..., : -(-height // 2**level), : -(-width // 2**level)].chunk(2)
-            for level, dominance in enumerate(maps)
-        ]
-        return FusionOutput(
-            fused[..., :height, :width],
-            dominance_visible=tuple(visible_map for visible_map, _ in halves),
-            dominance_infrared=tuple(infrared_map for _, infrared_map in halves),
-        )
+            return to_rgb(features.to(to_rgb.weight.dtype)), maps
 
     def encode(self, sources: Tensor) -> list[Tensor]:
         """The four levels' features of the stacked sources, (2B, 3, H, W), full resolution first."""

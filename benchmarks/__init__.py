@@ -1,0 +1,1 @@
+"""Benchmarks: commands for the repository's root, no part of the package."""
