@@ -1,0 +1,183 @@
+"""`dream-if fuse`: two pictures, or two folders of them, become one."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from dream_if.errors import InputError
+from dream_if.files import make_folder
+from dream_if.inference.api import make_fuser
+from dream_if.inference.engine import Settings
+from dream_if.inference.folders import JOURNAL, Journal, Report, fuse_files, pair_files, pair_folders
+from dream_if.inference.fuser import PRECISIONS
+from dream_if.inference.values import COLOURS, InfraredRange
+from dream_if.inference.weights import digest
+from dream_if.inference.writing import ENDINGS, check_ending
+from dream_if.threads import choose_threads, use_threads
+
+__all__ = ["add_arguments", "run"]
+
+MISSING = "-"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command, to a parser of argparse or jsonargparse."""
+    parser.add_argument("visible", metavar="VISIBLE", help="visible picture, or a folder of them")
+    parser.add_argument("infrared", metavar="INFRARED", help="infrared picture, or a folder with the same stems")
+    parser.add_argument(
+        "-o",
+        "--out",
+        required=True,
+        metavar="OUT",
+        help=f"fused picture, whose ending names the format ({', '.join(ENDINGS)}); or a folder",
+    )
+    parser.add_argument(
+        "--weights",
+        default="small",
+        help="name of shipped weights, a run's checkpoint, a folder that save_pretrained wrote, or an id of the "
+        "Hugging Face hub",
+    )
+    parser.add_argument(
+        "--colour",
+        default="rgb",
+        choices=COLOURS,
+        help="rgb: the network's colours; ycbcr: the visible ones under the fused luminance; grey: no colours. A "
+        "visible picture without colours gives one without",
+    )
+    parser.add_argument(
+        "--infrared-range",
+        default="auto",
+        metavar="RANGE",
+        help="which infrared values become black and white: full: all that the type holds; percentile: those at 0.1 "
+        "and 99.9 %% of each picture; LOW,HIGH; auto: full for 8 bit, else percentile",
+    )
+    parser.add_argument("--dominance", action="store_true", help="write the dominance maps, too, as PNG of 16 bit")
+    parser.add_argument("--format", default="png", choices=[ending[1:] for ending in ENDINGS], help="in a folder")
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; auto takes a GPU if there is one"
+    )
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        choices=PRECISIONS,
+        help="auto is bfloat16 where the device has instructions for it, else float32",
+    )
+    parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="pairs of equal size fused together")
+    parser.add_argument(
+        "--max-memory",
+        metavar="AMOUNT",
+        help="what this process may hold in all, such as 4G: main memory for the CPU, the GPU's own for a GPU. Larger "
+        "pictures go in tiles (default: what it holds, and four fifths of what is free)",
+    )
+    parser.add_argument("--compile", action="store_true", help="compile the network: worth it for many equal sizes")
+    parser.add_argument(
+        "--allow-missing",
+        action="store_true",
+        help=f"where one of two sources is missing, restore the other alone; a single one is left out by {MISSING!r}",
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="threads on the CPU; found out if left out")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fuse a visible and an infrared picture, or two folders of them, into pictures of the same size.
+
+    Args:
+        options: what a parser with `add_arguments` returned.
+
+    Returns:
+        0, or 1 if a pair could not be fused or a file has no partner.
+
+    Raises:
+        InputError: Something is wrong with the options, or with one pair if that is all there is.
+    """
+    out = Path(options.out).expanduser()
+    visible, infrared = (
+        None if given == MISSING else Path(given).expanduser() for given in (options.visible, options.infrared)
+    )
+    if (visible is None or infrared is None) and not options.allow_missing:
+        raise InputError(f"a source is missing ({MISSING}): give both, or restore one alone with --allow-missing.")
+    span = InfraredRange.parse(options.infrared_range)
+    settings = Settings(options.colour, span)
+    if options.batch_size < 1:
+        raise InputError(f"--batch-size must be 1 or more, got {options.batch_size}.")
+    folders = [source is not None and source.is_dir() for source in (visible, infrared)]
+    if any(folders) and not all(folders):
+        raise InputError(f"{visible} and {infrared}: one is a folder and one is not; give two files or two folders.")
+    ending = f".{options.format}"
+    if visible is not None and infrared is not None and all(folders):
+        jobs, problems = pair_folders(visible, infrared, out, ending, options.dominance, options.allow_missing)
+    else:
+        jobs, problems = [pair_files(visible, infrared, out, ending, options.dominance)], []
+        check_ending(jobs[0].out)
+    threads = choose_threads(options.threads)
+    use_threads(threads)
+    fuser = make_fuser(options.weights, options.device, options.precision, options.max_memory, options.compile)
+    if options.dominance and not fuser.has_dominance:
+        raise InputError(f"--dominance: the network of {options.weights} has no dominance maps (use_rd is false).")
+    device = f"cpu, {threads.reason}" if fuser.device.type == "cpu" else str(fuser.device)
+    sys.stderr.write(f"Fusing {len(jobs)} pair(s) in {fuser.precision} on {device}\n")
+    journal = Journal(make_folder(out) / JOURNAL) if all(folders) else None
+    with _progress() as advance:
+        report = fuse_files(
+            fuser,
+            jobs,
+            settings,
+            description={
+                "weights": digest(fuser.net),
+                "colour": settings.colour,
+                "infrared_range": str(span),
+                "precision": fuser.precision,
+            },
+            journal=journal,
+            batch_size=options.batch_size,
+            progress=advance,
+        )
+    if journal is None:
+        return _told_of_one(report, jobs[0].out)
+    return _told_of_many(report, problems, out)
+
+
+def _told_of_one(report: Report, out: Path) -> int:
+    """Say what became of a single pair."""
+    if report.failed:
+        raise InputError(report.failed[0].partition(": ")[2])
+    for notes in report.notes.values():
+        for note in notes:
+            sys.stderr.write(f"Note: {note}.\n")
+    sys.stdout.write(f"Wrote {out}\n")
+    return 0
+
+
+def _told_of_many(report: Report, problems: list[str], out: Path) -> int:
+    """Say what became of a folder."""
+    sys.stdout.write(f"Fused {len(report.fused)} pair(s) to {out}")
+    if report.again:
+        sys.stdout.write(f", {len(report.again)} of them anew, for other settings or changed sources")
+    if report.kept:
+        sys.stdout.write(f"; {len(report.kept)} were there already")
+    sys.stdout.write(".\n")
+    noted = sum(1 for notes in report.notes.values() if notes)
+    if noted:
+        sys.stdout.write(f"{noted} have notes, such as their infrared range, in {out / JOURNAL}.\n")
+    for problem in (*report.failed, *problems):
+        sys.stderr.write(f"Not fused: {problem}\n")
+    return int(bool(report.failed or problems))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on the standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("fused")
+
+        def advance(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield advance

@@ -1,0 +1,302 @@
+"""Fusing files: what is paired with what, what is done already, and what went wrong, without stopping for it."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from dream_if.errors import InputError
+from dream_if.files import make_folder
+from dream_if.inference.engine import FusedPicture, Settings, check_pair, fuse_pictures
+from dream_if.inference.fuser import Fuser
+from dream_if.inference.pictures import Picture, read_picture
+from dream_if.inference.writing import ENDINGS, write_map, write_picture
+
+__all__ = ["JOURNAL", "Job", "Journal", "Report", "fuse_files", "pair_files", "pair_folders"]
+
+JOURNAL = "fused.jsonl"
+"""File in a folder of fused pictures that tells how each was made, one JSON object a line; the last line counts."""
+
+
+class Job(NamedTuple):
+    """One pair of files to fuse.
+
+    Attributes:
+        name: common stem.
+        visible: visible source, or None where it is missing.
+        infrared: likewise.
+        out: where the fused picture goes.
+        maps: where the dominance maps go, visible first; empty if they are not wanted.
+    """
+
+    name: str
+    visible: Path | None
+    infrared: Path | None
+    out: Path
+    maps: tuple[Path, ...] = ()
+
+
+@dataclass
+class Report:
+    """What became of the jobs.
+
+    Attributes:
+        fused: names of the pairs that were fused.
+        kept: names of those that had been before, with the same settings.
+        again: names of those fused that had been before with other settings or sources.
+        failed: a sentence for each pair that could not be fused.
+        notes: sentences about what was done on the way, by name.
+    """
+
+    fused: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Journal:
+    """How the pictures in a folder were made. Lines are only ever added; one that a crash cut off is passed over.
+
+    Args:
+        path: the file; it need not exist.
+
+    Raises:
+        InputError: It is there and cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._made: dict[str, Mapping[str, Any]] = {}
+        try:
+            text = path.read_text(errors="replace") if path.exists() else ""
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+        self._between = "" if text.endswith("\n") or not text else "\n"  # after a line that was cut off
+        for line in text.splitlines():
+            try:
+                entry = json.loads(line)
+                self._made[entry["file"]] = entry
+            except (ValueError, KeyError, TypeError):
+                continue
+
+    def __contains__(self, job: Job) -> bool:
+        """Whether the job's output is there and was made by this file."""
+        return job.out.name in self._made and job.out.is_file()
+
+    def is_done(self, job: Job, settings: Mapping[str, str]) -> bool:
+        """Whether the job's outputs are there, made from these very sources with these settings."""
+        entry = self._made.get(job.out.name, {})
+        same = entry.get("settings") == settings and entry.get("sources") == _fingerprints(job)
+        return same and all(path.is_file() for path in (job.out, *job.maps))
+
+    def add(self, job: Job, settings: Mapping[str, str], fused: FusedPicture) -> None:
+        """Tell how a picture was made.
+
+        Raises:
+            InputError: The file cannot be written to.
+        """
+        entry = {
+            "file": job.out.name,
+            "settings": settings,
+            "sources": _fingerprints(job),
+            "tile": fused.tile,
+            "notes": fused.notes,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        try:
+            with self.path.open("a") as file:
+                file.write(self._between + json.dumps(entry) + "\n")
+                self._between = ""
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written to ({error.strerror}).") from error
+        self._made[job.out.name] = json.loads(json.dumps(entry))
+
+
+def _fingerprints(job: Job) -> list[list[Any]]:
+    """Name, bytes and time of change of both sources, as JSON gives them back."""
+    found: list[list[Any]] = []
+    for path in (job.visible, job.infrared):
+        if path is None:
+            found.append([])
+            continue
+        state = path.stat()
+        found.append([path.name, state.st_size, state.st_mtime_ns])
+    return found
+
+
+def pair_files(visible: Path | None, infrared: Path | None, out: Path, ending: str, dominance: bool) -> Job:
+    """The job of fusing two files.
+
+    Args:
+        visible: file, or None where it is missing.
+        infrared: likewise.
+        out: file, or a folder, where the picture gets the visible one's stem and the ending.
+        ending: such as ``.png``.
+        dominance: write the maps beside the picture.
+
+    Raises:
+        InputError: Both are missing, or the output is one of the sources.
+    """
+    sources = [source for source in (visible, infrared) if source is not None]
+    if not sources:
+        raise InputError("both sources are missing; name one at least.")
+    if out.is_dir():
+        out = out / f"{sources[0].stem}{ending}"
+    for source in sources:
+        if out.exists() and source.exists() and out.samefile(source):
+            raise InputError(f"{out}: is a source, and would be overwritten; name another output.")
+    maps = [out.with_name(f"{out.stem}.dominance_{kind}.png") for kind in ("visible", "infrared") if dominance]
+    return Job(sources[0].stem, visible, infrared, out, tuple(maps))
+
+
+def pair_folders(
+    visible: Path, infrared: Path, out: Path, ending: str, dominance: bool, allow_missing: bool = False
+) -> tuple[list[Job], list[str]]:
+    """The jobs of fusing two folders, paired by stem.
+
+    Args:
+        visible: folder.
+        infrared: folder.
+        out: folder for fused pictures; maps go to folders in it.
+        ending: such as ``.png``.
+        dominance: write the maps.
+        allow_missing: make jobs of single sources, too.
+
+    Returns:
+        Jobs sorted by name, and a sentence for each file that has no partner or has a namesake.
+
+    Raises:
+        InputError: A folder cannot be listed, there is no pair, or the output folder is one of the sources.
+    """
+    for source in (visible, infrared):
+        if out.exists() and out.samefile(source):
+            raise InputError(f"{out}: is a source folder, whose pictures would be overwritten; name another output.")
+    seen, heated = _pictures_in(visible), _pictures_in(infrared)
+    problems, jobs = [], []
+    for stem in sorted(seen.keys() | heated.keys()):
+        found = [files.get(stem, []) for files in (seen, heated)]
+        namesakes = [path for files in found if len(files) > 1 for path in files]
+        if namesakes:
+            problems.append(f"{stem}: {' and '.join(map(str, namesakes))} differ only in their ending; keep one")
+        elif not found[1] and not allow_missing:
+            problems.append(f"{stem}: {found[0][0]} has no infrared partner in {infrared}")
+        elif not found[0] and not allow_missing:
+            problems.append(f"{stem}: {found[1][0]} has no visible partner in {visible}")
+        else:
+            maps = [out / f"dominance_{kind}" / f"{stem}.png" for kind in ("visible", "infrared") if dominance]
+            first, second = (files[0] if files else None for files in found)
+            jobs.append(Job(stem, first, second, out / f"{stem}{ending}", tuple(maps)))
+    if not jobs:
+        raise InputError(
+            f"{visible} and {infrared}: no pair of pictures ({len(seen)} visible, {len(heated)} infrared). Partners "
+            f"have the same name up to the ending, which is one of {', '.join(ENDINGS)}."
+        )
+    return jobs, problems
+
+
+def _pictures_in(folder: Path) -> dict[str, list[Path]]:
+    """Stem -> the picture files of that stem in a folder."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be listed ({error.strerror}).") from error
+    found: dict[str, list[Path]] = {}
+    for entry in entries:
+        if entry.suffix.lower() in ENDINGS and not entry.name.startswith(".") and entry.is_file():
+            found.setdefault(entry.stem, []).append(entry)
+    return found
+
+
+def fuse_files(
+    fuser: Fuser,
+    jobs: Sequence[Job],
+    settings: Settings,
+    *,
+    description: Mapping[str, str],
+    journal: Journal | None = None,
+    batch_size: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Fuse pairs of files, and go on where one cannot be used.
+
+    Args:
+        fuser: network and device.
+        jobs: what to fuse.
+        settings: colours and infrared range.
+        description: everything that the results depend on, for the journal.
+        journal: what was done before is not done again; None to do everything, and to leave no journal.
+        batch_size: neighbours of equal size that go through the network together.
+        progress: called with (jobs that are over, jobs in all).
+
+    Raises:
+        InputError: The output folder cannot be written to.
+    """
+    report = Report()
+    todo = []
+    for folder in {path.parent for job in jobs for path in (job.out, *job.maps)}:
+        make_folder(folder)
+    for job in jobs:
+        if journal is not None and journal.is_done(job, description):
+            report.kept.append(job.name)
+        else:
+            todo.append(job)
+    for group in _groups(todo, batch_size, report):
+        for job, fused in _fused(fuser, group, settings, bool(jobs[0].maps), report):
+            known = journal is not None and job in journal
+            try:
+                said = write_picture(job.out, fused.picture())
+                for path, values in zip(job.maps, (fused.dominance_visible, fused.dominance_infrared), strict=False):
+                    assert values is not None
+                    write_map(path, values)
+                if journal is not None:
+                    journal.add(job, description, fused)
+            except InputError as error:
+                report.failed.append(f"{job.name}: {error}")
+                continue
+            report.fused.append(job.name)
+            report.notes[job.name] = (*fused.notes, *said)
+            if known:
+                report.again.append(job.name)
+        if progress is not None:
+            progress(len(report.kept) + len(report.fused) + len(report.failed), len(jobs))
+    return report
+
+
+Loaded: TypeAlias = tuple[Job, Picture | None, Picture | None]
+
+
+def _groups(jobs: Iterable[Job], most: int, report: Report) -> Iterator[list[Loaded]]:
+    """Read the jobs' sources; neighbours of equal size come together. What cannot be read is reported."""
+    group: list[Loaded] = []
+    size = (0, 0)
+    for job in jobs:
+        try:
+            visible, infrared = (None if path is None else read_picture(path) for path in (job.visible, job.infrared))
+            found = check_pair(visible, infrared).size
+        except InputError as error:
+            report.failed.append(f"{job.name}: {error}")
+            continue
+        if group and (len(group) == most or size != found):
+            yield group
+            group = []
+        size = found
+        group.append((job, visible, infrared))
+    if group:
+        yield group
+
+
+def _fused(
+    fuser: Fuser, group: Sequence[Loaded], settings: Settings, maps: bool, report: Report
+) -> Iterable[tuple[Job, FusedPicture]]:
+    """Fuse a group together; if that fails, one by one, to find whose fault it is."""
+    try:
+        fused = fuse_pictures(fuser, [(visible, infrared) for _, visible, infrared in group], settings, maps)
+        return [(job, one) for (job, _, _), one in zip(group, fused, strict=True)]
+    except InputError as error:
+        if len(group) == 1:
+            report.failed.append(f"{group[0][0].name}: {error}")
+            return []
+    return [found for one in group for found in _fused(fuser, [one], settings, maps, report)]

@@ -1,0 +1,186 @@
+"""`Fuser`: a network on a device that fuses pairs of any size within a limit of memory."""
+
+import math
+from contextlib import nullcontext
+from typing import Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor
+
+from dream_if.errors import InputError
+from dream_if.inference.memory import SPARE, bytes_per_pixel, free_memory, used_memory
+from dream_if.inference.tiles import SMALLEST, cut, tile_size
+from dream_if.models import DreamIF
+from dream_if.models.dream_if import check_shapes
+
+__all__ = ["PRECISIONS", "Fused", "Fuser", "Precision"]
+
+Precision = Literal["auto", "float32", "bfloat16"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+
+
+class Fused(NamedTuple):
+    """What a `Fuser` returns, on the device of the sources.
+
+    Attributes:
+        image: (B, 3, H, W) float32 in [0, 1].
+        dominance_visible: (B, 1, H, W) float32 in [0, 1], at full resolution; None if maps are not wanted, or the
+            network has no RD.
+        dominance_infrared: likewise for the infrared source.
+        tile: height and width of the tiles; None where the image went through whole.
+    """
+
+    image: Tensor
+    dominance_visible: Tensor | None
+    dominance_infrared: Tensor | None
+    tile: tuple[int, int] | None
+
+
+class Fuser:
+    """Fuses pairs of tensors of any size from 16 x 16 pixels up, and gives back the same size.
+
+    Args:
+        net: the network, as `load_network` returns it. It is moved to the device.
+        device: ``auto``: the first GPU of CUDA, else the CPU; or a device of torch, such as ``cpu`` or ``cuda:1``.
+        precision: ``auto``: bfloat16 where the device computes in it, else float32.
+        max_memory: bytes that this process may hold in all, main memory for the CPU and the device's own elsewhere.
+            None for what is there, and four fifths of what is free. An image that needs more goes through in tiles.
+        compiled: let `torch.compile` make the network faster: minutes for each size of image.
+
+    Raises:
+        InputError: There is no such device, or it does not compute in this precision.
+    """
+
+    def __init__(
+        self,
+        net: DreamIF,
+        *,
+        device: str = "auto",
+        precision: Precision = "auto",
+        max_memory: int | None = None,
+        compiled: bool = False,
+    ) -> None:
+        self.device = find_device(device)
+        self.precision = find_precision(precision, self.device)
+        self.max_memory = max_memory
+        self.net = net.eval().to(self.device)
+        if compiled:
+            self.net.compile()
+        self.has_dominance: bool = net.config["use_rd"]
+        value_bytes = 2 if self.precision == "bfloat16" else 4
+        strips = self.device.type == "cpu" and not compiled
+        self._bytes_per_pixel = bytes_per_pixel(net, value_bytes, strips)
+
+    @torch.inference_mode()
+    def __call__(self, visible: Tensor, infrared: Tensor, maps: bool = True) -> Fused:
+        """Fuse a batch of pairs.
+
+        Args:
+            visible: (B, 3, H, W) in [0, 1].
+            infrared: (B, 1, H, W) in [0, 1].
+            maps: also return the dominance maps, as far as the network has any.
+
+        Raises:
+            InputError: The shapes are not these, or the limit of memory is too low for any tile.
+        """
+        try:
+            check_shapes(visible, infrared)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        count, _, height, width = visible.shape
+        channels = 5 if maps and self.has_dominance else 3
+        pixels = self._pixels_at_once(4 * count * channels * height * width)
+        together = pixels // (height * width)
+        size = None if together >= 1 else self._tile_size(height, width, pixels)
+        result = visible.new_zeros((count, channels, height, width), dtype=torch.float32)
+        try:
+            if size is not None:
+                for index in range(count):
+                    self._add_tiles(result[index], visible[index : index + 1], infrared[index : index + 1], size)
+            else:
+                for start in range(0, count, together):
+                    part = slice(start, start + together)
+                    result[part] = self._fused(visible[part], infrared[part], channels).to(result.device)
+        except RuntimeError as error:  # torch.OutOfMemoryError is one, the CPU's has no class of its own
+            if "memory" not in str(error):
+                raise
+            raise InputError(
+                f"{width}x{height} pixels did not fit into the memory of {self.device}; lower max_memory or the batch "
+                "size."
+            ) from error
+        result.clamp_(0, 1)  # the weights of tiles add up to one but for rounding
+        if channels == 5:
+            return Fused(result[:, :3], result[:, 3:4], result[:, 4:5], size)
+        return Fused(result, None, None, size)
+
+    def _pixels_at_once(self, result_bytes: int) -> int:
+        """How many pixels may go through the network together."""
+        held = used_memory(self.device) + SPARE + (result_bytes if self.device.type == "cpu" else 0)
+        limit = self.max_memory or used_memory(self.device) + free_memory(self.device)
+        return int((limit - held) / self._bytes_per_pixel)
+
+    def _tile_size(self, height: int, width: int, pixels: int) -> tuple[int, int]:
+        """Height and width of the tiles for an image that does not go through whole."""
+        size = tile_size(height, width, pixels)
+        if size is None:
+            wanted = min(height * width, SMALLEST**2)
+            more = math.ceil((wanted - pixels) * self._bytes_per_pixel / 2**20)
+            raise InputError(
+                f"{width}x{height} pixels do not fit into the memory that there is, not in tiles of "
+                f"{SMALLEST}x{SMALLEST} either: {more} MiB more are needed. Raise max_memory or free some."
+            )
+        return size
+
+    def _add_tiles(self, result: Tensor, visible: Tensor, infrared: Tensor, size: tuple[int, int]) -> None:
+        """Add up weighted tiles of one pair in (channels, H, W) zeros."""
+        for tile in cut(result.shape[-2], result.shape[-1], size):
+            part = (..., tile.rows, tile.columns)
+            fused = self._fused(visible[part], infrared[part], len(result))[0]
+            result[part] += (fused * tile.weight.to(fused.device)).to(result.device)
+
+    def _fused(self, visible: Tensor, infrared: Tensor, channels: int) -> Tensor:
+        """(B, 3, H, W) and (B, 1, H, W) -> the fused image in [0, 1], and with 5 channels the maps."""
+        visible, infrared = (source.to(self.device, torch.float32) for source in (visible, infrared))
+        low = self.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16) if low else nullcontext():
+            found = self.net(visible, infrared)
+        image = found.fused.float().clamp(0, 1)
+        if channels == 3:
+            return image
+        maps = [levels[0].float() for levels in (found.dominance_visible, found.dominance_infrared)]
+        return torch.cat([image, *maps], dim=1)
+
+
+def find_device(name: str) -> torch.device:
+    """The device that a name means; ``auto`` is the first GPU of CUDA, else the CPU.
+
+    Raises:
+        InputError: There is none of this name.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except Exception as error:  # torch has another kind of error for each way in which a device can be missing
+        first = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"device {name!r}: expected auto, cpu, cuda or cuda:N, and one that is here ({first})."
+        ) from error
+    return device
+
+
+def find_precision(name: Precision, device: torch.device) -> Literal["float32", "bfloat16"]:
+    """The precision that a name means on a device; ``auto`` is bfloat16 where there are instructions for it.
+
+    Raises:
+        InputError: There is none of this name.
+    """
+    if name not in PRECISIONS:
+        raise InputError(f"precision: expected {', '.join(PRECISIONS)}, got {name!r}.")
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    has = device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return "bfloat16" if has else "float32"

@@ -1,0 +1,108 @@
+"""How much memory fusing takes, and how much there is.
+
+The need is counted: the channels that the network holds at once where it holds most, at full resolution in its self
+enhancement, and a constant. docs/fuse.md has the resident memory of processes that this was compared with: networks of
+16 to 48 channels, with and without their parts, in both precisions, at up to 1280x1024.
+"""
+
+import ctypes
+import re
+from contextlib import suppress
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # its types are a package of their own
+import torch
+
+from dream_if.errors import InputError
+from dream_if.models import DreamIF
+from dream_if.models.dream_if import PROMPTS
+
+__all__ = ["SPARE", "bytes_per_pixel", "free_memory", "parse_memory", "used_memory"]
+
+SHARE = 0.8  # of what is free: others on the machine want to breathe
+UNITS = {"": 2**20, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+SPARE = 256 * 2**20
+"""Bytes beside what grows with the image: buffers that libraries keep. 120 to 240 MiB were measured."""
+
+MARGIN = 1.05
+"""The most by which the growth with the image exceeded the count."""
+
+
+def bytes_per_pixel(net: DreamIF, value_bytes: int, strips: bool) -> float:
+    """Memory that a forward pass takes, by pixel of one pair, beside weights, inputs, outputs and `SPARE`.
+
+    Args:
+        net: the network.
+        value_bytes: 4 in float32, 2 in bfloat16.
+        strips: whether its blocks go by strips, as on the CPU, or whole.
+    """
+    settings = net.config
+    dim = settings["dim"]
+    prompt = max(8, round(PROMPTS[0][0] * dim / 48 / 8) * 8) if settings["use_se"] else 0
+    # The skip, the features, CE's path; then SE's input and two results of its block, and the prompt.
+    channels = dim + 4 * dim + 3 * (2 * dim + prompt) + prompt if settings["use_se"] else 7 * dim
+    if not strips:  # gate and content of the widest feed-forward network, before and after its convolution
+        channels += 4 * int((2 * dim + prompt) * settings["ffn_expansion"])
+    sources = 2
+    return MARGIN * sources * channels * value_bytes
+
+
+def parse_memory(given: str | int | float) -> int:
+    """Bytes, from a number of them or from text such as ``4G``, ``900M`` or ``1.5 GiB``; without a unit MiB are meant.
+
+    Raises:
+        InputError: It is no positive amount.
+    """
+    if isinstance(given, str):
+        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([kmgt]?)(?:i?b)?\s*", given.lower())
+        given = float(found[1]) * UNITS[found[2]] if found else 0
+    if not 0 < given < float("inf"):
+        raise InputError(f"max-memory: expected an amount such as 4G or 900M, got {given or 'none'}.")
+    return int(given)
+
+
+def used_memory(device: torch.device) -> int:
+    """Bytes that this process holds: in main memory for the CPU, of torch's tensors on another device."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    _return_what_was_freed()
+    return int(psutil.Process().memory_info().rss)
+
+
+def _return_what_was_freed() -> None:
+    """Have the C library give freed memory back to the system, where it keeps some for later: GNU's on Linux.
+
+    After a fusion that is hundreds of MiB, which would count as held when the next one is planned.
+    """
+    with suppress(AttributeError, OSError, TypeError):  # another C library; Windows takes no None
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def free_memory(device: torch.device, root: Path = Path("/")) -> int:
+    """Bytes that may be taken: four fifths of what is free on the device, within the limits of control groups.
+
+    Args:
+        device: where.
+        root: where ``sys`` is.
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(SHARE * (free + cached))
+    return int(SHARE * min([psutil.virtual_memory().available, *_left_by_groups(root)]))
+
+
+def _left_by_groups(root: Path) -> list[int]:
+    """What the limits of a container leave, by control groups of version 2, then 1."""
+    groups = root / "sys/fs/cgroup"
+    left = []
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        try:
+            left.append(max(0, int((groups / limit).read_text()) - int((groups / used).read_text())))
+        except (OSError, ValueError):  # not there, or "max"
+            continue
+    return left

@@ -1,0 +1,106 @@
+"""Cutting an image into overlapping tiles, and weights that blend them without a seam."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+__all__ = ["GRID", "OVERLAP", "Tile", "cut", "tile_size"]
+
+GRID = 8
+"""Tiles begin at multiples of this, where the network's coarsest level has a pixel, as in the whole image."""
+
+OVERLAP = 64
+"""Pixels that neighbours share, or a few less; docs/fuse.md has what more and less does."""
+
+SMALLEST = 3 * OVERLAP
+"""Least side of a tile along an axis that is cut: with less the network would see little but overlaps."""
+
+
+class Tile(NamedTuple):
+    """A part of an image.
+
+    Attributes:
+        rows: where it lies.
+        columns: likewise.
+        weight: (h, w) float32. All tiles' weights add up to one at every pixel.
+    """
+
+    rows: slice
+    columns: slice
+    weight: Tensor
+
+
+def tile_size(height: int, width: int, pixels: int) -> tuple[int, int] | None:
+    """Height and width of equal tiles for an image, of at most so many pixels, with the least to compute in all.
+
+    Args:
+        height: of the image.
+        width: of the image.
+        pixels: limit of a tile.
+
+    Returns:
+        Multiples of 8; None if tiles of this many pixels are too small to blend.
+    """
+    best: tuple[int, tuple[int, int]] | None = None
+    for rows in range(1, max(1, height // OVERLAP) + 1):
+        tall = _side(height, rows)
+        for columns in range(1, max(1, width // OVERLAP) + 1):
+            wide = _side(width, columns)
+            if tall * wide <= pixels:
+                work = rows * columns * tall * wide
+                best = min(best or (work, (tall, wide)), (work, (tall, wide)))
+                break  # more columns only add overlaps
+    return best[1] if best else None
+
+
+def cut(height: int, width: int, size: tuple[int, int]) -> Iterator[Tile]:
+    """Tiles of an image, row by row.
+
+    Args:
+        height: of the image.
+        width: of the image.
+        size: height and width of the tiles, as `tile_size` chose it. Those at the bottom and at the right are smaller
+            where the image's sides are no multiples of 8.
+    """
+    across = _spans(width, size[1])
+    for rows, down in _spans(height, size[0]):
+        for columns, weights in across:
+            yield Tile(rows, columns, down[:, None] * weights)
+
+
+def _side(length: int, count: int) -> int:
+    """Least side, a multiple of 8, with which so many tiles and their overlaps cover the length."""
+    cells = -(-length // GRID)
+    side = GRID * -(-(cells + (count - 1) * (OVERLAP // GRID)) // count)
+    return side if count == 1 else max(side, SMALLEST)
+
+
+def _spans(length: int, side: int) -> list[tuple[slice, Tensor]]:
+    """Where tiles lie along one axis, and their weights there: cosine ramps over what neighbours share."""
+    cells, side_cells = -(-length // GRID), side // GRID
+    room = cells - side_cells
+    count = 1 if room <= 0 else 1 + -(-room // (side_cells - OVERLAP // GRID))
+    starts = [GRID * round(room * place / (count - 1)) for place in range(count)] if count > 1 else [0]
+    ends = [min(start + side, length) for start in starts]
+    weights = []
+    for place, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        weight = torch.ones(end - start)
+        if place > 0:
+            shared = ends[place - 1] - start
+            weight[:shared] *= _ramp(shared)
+        if place < count - 1:
+            shared = end - starts[place + 1]
+            weight[-shared:] *= 1 - _ramp(shared)
+        weights.append(weight)
+    spans = [slice(start, end) for start, end in zip(starts, ends, strict=True)]
+    total = torch.zeros(length)  # one, but for rounding and where small tiles lie three deep
+    for span, weight in zip(spans, weights, strict=True):
+        total[span] += weight
+    return [(span, weight / total[span]) for span, weight in zip(spans, weights, strict=True)]
+
+
+def _ramp(length: int) -> Tensor:
+    """From almost 0 to almost 1, level at both ends."""
+    return 0.5 - 0.5 * torch.cos(torch.pi * (torch.arange(length) + 0.5) / length)

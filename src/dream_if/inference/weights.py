@@ -1,0 +1,123 @@
+"""Which network fuses: a shipped one by name, a folder, a run's checkpoint, or one from the Hugging Face hub."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from dream_if.errors import InputError
+from dream_if.models import DreamIF
+
+__all__ = ["SHIPPED", "digest", "load_network", "shipped"]
+
+SHIPPED = Path(__file__).resolve().parents[1] / "weights"
+"""Folder of the package's own weights: ``<name>.safetensors``, and ``<name>.json`` with the network under ``net``."""
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def shipped(folder: Path = SHIPPED) -> list[str]:
+    """Names of the weights that come with the package."""
+    return sorted(path.stem for path in folder.glob("*.safetensors") if path.with_suffix(".json").is_file())
+
+
+def load_network(weights: str | Path, folder: Path = SHIPPED) -> DreamIF:
+    """Load a network, on the CPU, in float32, ready to fuse.
+
+    Args:
+        weights: a name of shipped weights (a folder of that name is meant by ``./name``); a folder that
+            ``save_pretrained`` wrote; a checkpoint of a run; or an id of the Hugging Face hub, ``owner/name``.
+        folder: where shipped weights are.
+
+    Raises:
+        InputError: There is no such thing, or it holds no network of ours.
+    """
+    names = shipped(folder)
+    path = Path(weights).expanduser()
+    if str(weights) in names:
+        net = _from_settings(folder / f"{weights}.safetensors")
+    elif path.is_dir():
+        net = _from_folder(path)
+    elif path.is_file():
+        net = _from_settings(path) if path.suffix == ".safetensors" else _from_checkpoint(path)
+    elif isinstance(weights, str) and HUB_ID.fullmatch(weights) and not path.parent.is_dir():
+        net = _from_hub(weights)
+    else:
+        there = ", ".join(names) or "none in this version"
+        raise InputError(
+            f"weights {str(weights)!r}: no shipped weights of this name (there are: {there}), and no file or folder. "
+            "Give a run's checkpoint such as runs/small/version_0/checkpoints/best.ckpt, a folder that "
+            "save_pretrained wrote, or an id of the Hugging Face hub."
+        )
+    return net.eval()
+
+
+def digest(net: DreamIF) -> str:
+    """Twelve hexadecimal digits that stand for a network's settings and weights, wherever they were loaded from."""
+    found = hashlib.sha256(json.dumps(net.config, sort_keys=True).encode())
+    for name, tensor in sorted(net.state_dict().items()):
+        found.update(name.encode())
+        found.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()[:12]
+
+
+def _from_settings(path: Path) -> DreamIF:
+    """Tensors in safetensors, and the network's arguments under ``net`` in the JSON beside them."""
+    beside = path.with_suffix(".json")
+    try:
+        settings = json.loads(beside.read_text())["net"]
+        tensors = load_file(path)
+    except Exception as error:  # safetensors has an error of its own, JSON and files have theirs
+        raise InputError(
+            f"{path}: not weights with {beside.name} beside them that names the network under 'net' ({error})."
+        ) from error
+    return _built(settings, tensors, path)
+
+
+def _from_folder(folder: Path) -> DreamIF:
+    missing = [name for name in ("config.json", "model.safetensors") if not (folder / name).is_file()]
+    if missing:
+        raise InputError(
+            f"{folder}: has no {' and no '.join(missing)}; expected a folder that DreamIF.save_pretrained "
+            "wrote. A run's weights are in its checkpoints/best.ckpt."
+        )
+    try:
+        settings = json.loads((folder / "config.json").read_text())
+        tensors = load_file(folder / "model.safetensors")
+    except Exception as error:
+        raise InputError(f"{folder}: its config.json or model.safetensors is damaged ({error}).") from error
+    return _built(settings, tensors, folder)
+
+
+def _from_checkpoint(path: Path) -> DreamIF:
+    try:
+        held = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
+        settings = held["hyper_parameters"]["net"]
+        tensors = {key.removeprefix("net."): value for key, value in held["state_dict"].items() if key[:4] == "net."}
+    except Exception as error:  # torch names half a dozen kinds for a file that is none of its own
+        raise InputError(f"{path}: not a checkpoint of dream-if, or cut short ({type(error).__name__}).") from error
+    return _built(settings, tensors, path)
+
+
+def _from_hub(name: str) -> DreamIF:
+    try:
+        return DreamIF.from_pretrained(name)
+    except Exception as error:  # no such thing, no network, no access, no network of ours: the hub's words are good
+        what = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(f"weights {name!r}: no such folder here, and the Hugging Face hub says: {what[0]}") from error
+
+
+def _built(settings: Any, tensors: Mapping[str, Tensor], path: Path) -> DreamIF:
+    try:
+        net = DreamIF(**settings)
+        net.load_state_dict(tensors)
+    except (TypeError, ValueError, RuntimeError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise InputError(f"{path}: its settings and weights are not those of one DreamIF network: {first}") from error
+    return net
