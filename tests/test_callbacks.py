@@ -122,7 +122,8 @@ class TestTest:
         assert record["checkpoint"] == str(checkpoint)
         assert record["metrics"].keys() == {
             f"test/{name}/{method}{metric}"
-            for name in ("pairs", "night") for method in ("", "average/", "maximum/") for metric in ("AG", "Qabf")
+            for name in ("pairs", "night") for method in ("", "average/", "maximum/", "laplacian/")
+            for metric in ("AG", "Qabf")
         }  # fmt: skip
         assert (folder / "config.yaml").exists()
         assert {path.name for path in (folder / "panels").iterdir()} == {"test_pairs.png", "test_night.png"}
@@ -130,17 +131,17 @@ class TestTest:
         rows = [line.split("│")[1:-1] for line in outcome.out.splitlines() if line.startswith("│")]
         rows = [[cell.strip() for cell in row] for row in rows]
         assert [row[:2] for row in rows] == [
-            ["pairs", "network"], ["", "average"], ["", "maximum"],
-            ["night", "network"], ["", "average"], ["", "maximum"],
+            ["pairs", "network"], ["", "average"], ["", "maximum"], ["", "laplacian"],
+            ["night", "network"], ["", "average"], ["", "maximum"], ["", "laplacian"],
         ]  # fmt: skip
-        assert float(rows[4][2]) == pytest.approx(record["metrics"]["test/night/average/AG"], abs=5e-4)
+        assert float(rows[5][2]) == pytest.approx(record["metrics"]["test/night/average/AG"], abs=5e-4)
         assert "Test metric" not in outcome.out
         # Every image by itself, and the means are theirs.
         with (folder / "per_image.csv").open() as file:
             images = list(csv.DictReader(file))
         assert [(row["set"], row["method"], row["name"]) for row in images] == [
             (name, method, path.stem)
-            for name in ("pairs", "night") for method in ("network", "average", "maximum")
+            for name in ("pairs", "night") for method in ("network", "average", "maximum", "laplacian")
             for path in sorted((workspace / name / "test/vi").iterdir())
         ]  # fmt: skip
         for key, mean in record["metrics"].items():

@@ -15,14 +15,12 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
 from torchmetrics import MeanMetric
 
-from dream_if.baselines import Average, Maximum
+from dream_if.baselines import BASELINES
 from dream_if.losses import FusionLoss, LossWeights
 from dream_if.metrics import TABLE_METRICS, fusion_metrics
 from dream_if.models import DreamIF, FusionOutput
 
 __all__ = ["Batch", "FusionTask", "adamw"]
-
-BASELINES: dict[str, type[nn.Module]] = {"average": Average, "maximum": Maximum}
 
 
 class Batch(TypedDict):
@@ -68,7 +66,7 @@ class FusionTask(LightningModule):
         warmup: share of all steps over which the learning rate rises from a hundredth to its full value.
         final_lr: what a cosine lets it fall to by the last step, as a share of its full value.
         metrics: names of the metrics computed when validating and testing.
-        compare: what `test` scores beside the network, on the same inputs.
+        compare: what `test` scores beside the network, on the same inputs: names of `dream_if.baselines.BASELINES`.
         compile: run the network through ``torch.compile``; the first batch then takes minutes, and so does the first of
             another size, after which sizes are free. A string is one of its modes: "reduce-overhead" has a GPU replay
             whole steps, which helps where the batch is small.
@@ -84,7 +82,7 @@ class FusionTask(LightningModule):
         warmup: float = 0.02,
         final_lr: float = 0.01,
         metrics: Sequence[str] = TABLE_METRICS,
-        compare: Sequence[str] = tuple(BASELINES),
+        compare: Sequence[str] = ("average", "maximum", "laplacian"),
         compile: bool | Literal["reduce-overhead", "max-autotune"] = False,  # noqa: A002  (torch's word for it)
         recompute: bool = False,
     ) -> None:

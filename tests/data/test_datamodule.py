@@ -38,7 +38,7 @@ def samples(loader_name: str, epoch: int = 0, **settings: Any) -> dict[int, tupl
         if loader_name == "train":
             loader.sampler.set_epoch(epoch)
         for raw in loader:
-            batch = data.on_after_batch_transfer(raw, 0)
+            batch = data.on_after_batch_transfer(data.on_before_batch_transfer(raw, 0), 0)
             codes = torch.stack([batch["visible_degradation"], batch["infrared_degradation"]], dim=1)
             for place, index in enumerate(batch["index"].tolist()):
                 keys = ("visible", "infrared", "visible_clean")

@@ -13,6 +13,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from dream_if.data.degradations import Composition, degrade_batch
+from dream_if.data.images import to_image, to_tensor
 from dream_if.data.layouts import Layout, Split, find_pairs
 from dream_if.data.pairs import Image, PairedImages, PairFiles, PairSource, collate
 from dream_if.data.prepared import PreparedPairs, is_prepared
@@ -77,7 +78,7 @@ class _Joined:
 
 
 class FusionDataModule(LightningDataModule):
-    """Pairs of visible and infrared images, degraded on the device after the transfer.
+    """Pairs of visible and infrared images, for training degraded on the device after the transfer.
 
     Training takes crops, several from each decoded pair; testing and predicting take whole images, one set per root,
     named after its folder. What a sample looks like, crop, flips and corruption, is a pure function of (seed, epoch,
@@ -94,9 +95,10 @@ class FusionDataModule(LightningDataModule):
         val_crop: side of the crops, one from each pair, that validation looks at; whole images if null.
         mix: how often each of several sets comes up in training: by its size, or all equally.
         degradation: what training and validation samples suffer, each source on its own; nothing if null.
-        test_degradation: what test and predict samples suffer, the same at every call; nothing if null. Several by
-            name, as ``{clean: null, noisy: {class_path: ...}}``, test each set under each: the set ``road`` is then
-            called ``road+noisy``, and still ``road`` where nothing is done to it.
+        test_degradation: what test and predict samples suffer, the same at every call and rounded to 8 bit as in the
+            files that ``dream-if degrade`` writes; nothing if null. Several by name, as ``{clean: null, noisy:
+            {class_path: ...}}``, test each set under each: the set ``road`` is then called ``road+noisy``, and still
+            ``road`` where nothing is done to it.
         degrade: which of the sources.
         num_workers: processes that read; they do not change what is read.
         seed: of scenes, and of degradations when validating and testing, whatever ``seed_everything`` is.
@@ -161,7 +163,8 @@ class FusionDataModule(LightningDataModule):
         self.val_crop = val_crop
         self.mix: Mix = mix
         self.degradation = degradation
-        self.test_degradation = _by_condition(test_degradation)
+        self.test_degradation = test_degradation
+        self._conditions()  # to hear of mistakes now
         self.degraded = {"visible", "infrared"} if degrade == "both" else {degrade}
         self.num_workers = num_workers
         self.seed = seed
@@ -173,7 +176,7 @@ class FusionDataModule(LightningDataModule):
     def test_sets(self) -> list[str]:
         """Names of the sets that testing and predicting go through, in the order of their loaders."""
         sets = list(self.test_roots) or ["scenes"]
-        return [f"{name}+{condition}" if condition else name for name in sets for condition in self.test_degradation]
+        return [f"{name}+{condition}" if condition else name for name in sets for condition in self._conditions()]
 
     def setup(self, stage: str) -> None:
         """Find the pairs of the splits that this stage needs.
@@ -199,7 +202,7 @@ class FusionDataModule(LightningDataModule):
             each = [PairedImages(source) for source in sources.values()]
             for name, pairs in zip(sources, each, strict=True):
                 self._check_shares(f"test set {name}", pairs)
-            self.test_pairs = [pairs for pairs in each for _ in self.test_degradation]
+            self.test_pairs = [pairs for pairs in each for _ in self._conditions()]
 
     def _check_shares(self, name: str, pairs: PairedImages) -> None:
         """A process without a share would leave the others waiting for its metrics for ever."""
@@ -219,6 +222,23 @@ class FusionDataModule(LightningDataModule):
             name: PreparedPairs(root, split) if is_prepared(root) else PairFiles(find_pairs(self.layout, root, split))
             for name, root in roots.items()
         }
+
+    def _conditions(self) -> dict[str, Composition | None]:
+        """Test degradations by what is added to a set's name; "" adds nothing.
+
+        Raises:
+            InputError: There is none, or two leave the images as they are.
+        """
+        given = self.test_degradation
+        if not isinstance(given, Mapping):
+            return {"": given}
+        named = {name if suffered else "": suffered for name, suffered in given.items()}
+        if not named or len(named) < len(given):
+            raise InputError(
+                "data.test_degradation names conditions to test under, one of them null at most; got "
+                f"{', '.join(given) or 'none'}."
+            )
+        return named
 
     @property
     def _processes(self) -> int:
@@ -267,23 +287,45 @@ class FusionDataModule(LightningDataModule):
             worker_init_fn=_one_thread,
         )
 
+    def on_before_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
+        """Degrade what is tested and predicted, before it goes to the device, to the images that a file would hold.
+
+        On the CPU and with 256 levels, so that they are those that ``dream-if degrade`` writes, on whatever device the
+        network runs.
+        """
+        if self._fitting:
+            return batch
+        conditions = list(self._conditions().values())
+        batch = self._degraded(batch, conditions[dataloader_idx % len(conditions)], self.seed, 0, "test")
+        for source in ("visible", "infrared"):
+            if batch[source] is not batch[f"{source}_clean"]:
+                batch[source] = torch.stack([to_tensor(to_image(image)) for image in batch[source]])
+        return batch
+
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
-        """Degrade the batch on its device; see `dream_if.data.degradations.degrade_batch`."""
+        """Degrade what is trained on and validated, on its device; see `dream_if.data.degradations.degrade_batch`."""
         trainer = self.trainer
-        training = trainer is not None and trainer.training
-        fitting = training or (trainer is not None and (trainer.validating or trainer.sanity_checking))
-        if fitting:
-            composition = self.degradation
-        else:
-            conditions = list(self.test_degradation.values())
-            composition = conditions[dataloader_idx % len(conditions)]
+        if trainer is None or not self._fitting:
+            return batch
+        if trainer.training:
+            return self._degraded(batch, self.degradation, self.train_seed, trainer.current_epoch, "train")
+        return self._degraded(batch, self.degradation, self.seed, 0, "val")
+
+    @property
+    def _fitting(self) -> bool:
+        trainer = self.trainer
+        return trainer is not None and (trainer.training or trainer.validating or trainer.sanity_checking)
+
+    def _degraded(
+        self, batch: dict[str, Any], composition: Composition | None, seed: int, epoch: int, split: Split
+    ) -> dict[str, Any]:
         return degrade_batch(
             batch,
             visible=composition if "visible" in self.degraded else None,
             infrared=composition if "infrared" in self.degraded else None,
-            seed=self.train_seed if training else self.seed,
-            epoch=trainer.current_epoch if training and trainer is not None else 0,
-            split="train" if training else "val" if fitting else "test",
+            seed=seed,
+            epoch=epoch,
+            split=split,
         )
 
 
@@ -293,25 +335,6 @@ def _one_thread(_worker: int) -> None:
     0 says so, not 1: for 1 OpenCV asks its threads to end, which a forked process has none of, and waits for ever.
     """
     cv2.setNumThreads(0)
-
-
-def _by_condition(
-    degradation: Composition | Mapping[str, Composition | None] | None,
-) -> dict[str, Composition | None]:
-    """Test degradations by what is added to a set's name; "" adds nothing.
-
-    Raises:
-        InputError: There is none, or two leave the images as they are.
-    """
-    if not isinstance(degradation, Mapping):
-        return {"": degradation}
-    named = {name if suffered else "": suffered for name, suffered in degradation.items()}
-    if not named or len(named) < len(degradation):
-        raise InputError(
-            "data.test_degradation names conditions to test under, one of them null at most; got "
-            f"{', '.join(degradation) or 'none'}."
-        )
-    return named
 
 
 def _named_roots(roots: str | Sequence[str] | None) -> dict[str, Path]:

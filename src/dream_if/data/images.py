@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dream_if.errors import InputError
 
-__all__ = ["MIN_SIZE", "Image", "decode_image", "read_image", "to_tensor"]
+__all__ = ["MIN_SIZE", "Image", "decode_image", "read_image", "to_image", "to_tensor"]
 
 Image: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -192,3 +192,16 @@ def to_tensor(image: Image) -> Tensor:
     """
     scale = np.float32(np.iinfo(image.dtype).max)
     return torch.from_numpy(np.divide(image.transpose(2, 0, 1), scale, dtype=np.float32, order="C"))
+
+
+def to_image(tensor: Tensor) -> Image:
+    """Convert floating point to what an 8-bit file holds, rounded to the nearest level.
+
+    Args:
+        tensor: (C, H, W) in [0, 1], on any device; what lies outside is clipped.
+
+    Returns:
+        (H, W, C) uint8. Of an image that :func:`to_tensor` made from 8 bit it is that image again.
+    """
+    levels = (tensor.clamp(0, 1) * 255).round().to(torch.uint8)
+    return cast(Image, levels.permute(1, 2, 0).cpu().numpy())

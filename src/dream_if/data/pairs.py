@@ -12,7 +12,7 @@ The batch is one dictionary. The network, the losses, the metrics and the callba
 | ``name`` | list of B str | file stem, for tables and saved images |
 
 :func:`collate` yields ``visible``, ``infrared``, ``index`` and ``name``; the datamodule adds the clean and the
-degradation entries on the device, after the transfer.
+degradation entries, in training on the device after the transfer, in tests before it.
 
 Images stay 8 or 16 bit until they are cropped. A file is decoded once for all the crops taken from it, because
 decoding a full-size JPEG costs far more than a crop.

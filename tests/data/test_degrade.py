@@ -1,0 +1,202 @@
+"""`dream-if degrade`: the files are what `test` and `predict` see, and say how they came about."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from dream_if.data.degradations import KINDS
+from dream_if.data.images import read_image, to_image, to_tensor
+from dream_if.models import DreamIF
+from tests.data.pictures import smooth, write
+
+
+def pixels(root: Path) -> dict[str, np.ndarray]:
+    """Every written image by source and name, as a decoder other than the package's own call reads it."""
+    files = sorted((root / "test").glob("*/*.png"))
+    return {f"{path.parent.name}/{path.stem}": cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in files}
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """What the network was given, in order."""
+    given: list[tuple[torch.Tensor, torch.Tensor]] = []
+    forward = DreamIF.forward
+
+    def remember(self: DreamIF, visible: torch.Tensor, infrared: torch.Tensor):
+        given.append((visible.clone(), infrared.clone()))
+        return forward(self, visible, infrared)
+
+    monkeypatch.setattr(DreamIF, "forward", remember)
+    return given
+
+
+class TestBothFrontDoors:
+    @pytest.mark.parametrize(
+        ("verb", "options"),
+        [("test", ("gaussian",)), ("predict", ("rain", "--level", 4, "--degrade", "visible", "--seed", 7))],
+    )
+    def test_the_network_gets_the_files(self, trained: Path, run, seen: list, verb: str, options: tuple) -> None:
+        made = run("degrade", "pairs", "noisy", *options)
+        assert made.status == 0, made.err
+        settings = ("--config", "tiny.yaml", "--ckpt_path", trained / "checkpoints" / "best.ckpt")
+        seen.clear()
+        tested = run(verb, *settings, "--config", "noisy/test.yaml")
+        assert tested.status == 0, tested.err
+        on_the_fly = list(seen)
+        seen.clear()
+        assert run(verb, *settings, "--data.root", "noisy").status == 0
+        assert len(seen) == len(on_the_fly) == 3
+        for (visible, infrared), (expected, heated) in zip(seen, on_the_fly, strict=True):
+            assert torch.equal(visible, expected)
+            assert torch.equal(infrared, heated)
+        for index, (visible, infrared) in enumerate(on_the_fly):
+            written = read_image(Path(f"noisy/test/vi/test_{index:02d}.png"), 3)
+            assert (to_image(visible[0]) == written).all()
+            clean = read_image(Path(f"pairs/test/ir/test_{index:02d}.png"), 1)
+            assert (to_image(infrared[0]) == clean).all() == ("--degrade" in options)
+
+    def test_another_seed_is_another_corruption(self, workspace: Path, run) -> None:
+        for seed in (0, 1):
+            assert run("degrade", "pairs", f"seed{seed}", "gaussian", "--seed", seed).status == 0
+        first, second = pixels(workspace / "seed0"), pixels(workspace / "seed1")
+        assert first.keys() == second.keys()
+        assert not any((first[key] == second[key]).all() for key in first)
+
+
+class TestImages:
+    def test_noise_of_the_papers_level_by_default(self, workspace: Path, run) -> None:
+        write(Path("grey/test/vi/a.png"), np.full((64, 64, 3), 128, np.uint8))
+        write(Path("grey/test/ir/a.png"), np.full((64, 64, 1), 128, np.uint8))
+        assert run("degrade", "grey", "out", "gaussian").status == 0
+        written = pixels(workspace / "out")
+        assert written["vi/a"].shape == (64, 64, 3)
+        for image in written.values():
+            assert image.dtype == np.uint8
+            assert abs(image.mean() - 128) < 2
+            assert 33 < image.std() < 37  # sigma 35
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_every_kind_at_every_level_changes_more_and_more(self, workspace: Path, run, kind: str) -> None:
+        clean = pixels(workspace / "pairs")
+        changes = []
+        for level in (1, 4):
+            assert run("degrade", "pairs", f"out{level}", kind, "--level", level).status == 0
+            changed = pixels(workspace / f"out{level}")
+            assert changed.keys() == clean.keys()
+            assert all(changed[key].shape == clean[key].shape for key in clean)
+            changes.append(np.mean([np.abs(changed[key].astype(float) - clean[key]).mean() for key in clean]))
+        assert 0 < changes[0] < changes[1]
+
+    def test_a_source_left_alone_keeps_its_depth(self, workspace: Path, run) -> None:
+        deep = smooth(32, 40, 1).astype(np.uint16) * 250 + 3
+        write(Path("deep/test/vi/a.png"), smooth(32, 40))
+        Path("deep/test/ir").mkdir(parents=True)
+        assert cv2.imwrite("deep/test/ir/a.png", deep)
+        for which in ("visible", "infrared"):
+            assert run("degrade", "deep", which, "gaussian", "--degrade", which).status == 0
+        kept = pixels(workspace / "visible")["ir/a"]
+        assert kept.dtype == np.uint16
+        assert (kept == deep[..., 0]).all()
+        assert pixels(workspace / "infrared")["ir/a"].dtype == np.uint8
+        assert (read_image(Path("infrared/test/vi/a.png"), 3) == smooth(32, 40)).all()
+
+    def test_levels_survive_floating_point(self) -> None:
+        levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+        assert (to_image(to_tensor(levels)) == levels).all()
+        values = torch.tensor([-0.1, 0.49 / 255, 0.51 / 255, 254.6 / 255, 1.2]).view(1, 1, 5)
+        assert to_image(values).ravel().tolist() == [0, 0, 1, 255, 255]
+
+
+class TestManifest:
+    def test_it_says_what_was_done_and_names_every_file(self, workspace: Path, run) -> None:
+        made = run("degrade", "pairs", "out", "blur", "--arguments", "{sigma: [1, 2]}", "--seed", 3)
+        assert made.status == 0, made.err
+        assert "Wrote 3 corrupted test pairs" in made.out
+        manifest = json.loads(Path("out/manifest.json").read_text())
+        told = {key: manifest[key] for key in ("set", "layout", "split", "kind", "level", "degrade", "seed")}
+        assert told == {
+            "set": "pairs",
+            "layout": "folder",
+            "split": "test",
+            "kind": "blur",
+            "level": None,
+            "degrade": "both",
+            "seed": 3,
+        }
+        assert manifest["arguments"] == {"sigma": [1, 2], "size": [7, 21], "anisotropic": 0.5}
+        assert [(pair["name"], pair["index"]) for pair in manifest["pairs"]] == [(f"test_{n:02d}", n) for n in range(3)]
+        named = set()
+        for pair in manifest["pairs"]:
+            for source in ("visible", "infrared"):
+                entry = pair[source]
+                for root, file, digest in (("pairs", "from", "from_sha256"), ("out", "file", "sha256")):
+                    assert hashlib.sha256(Path(root, entry[file]).read_bytes()).hexdigest() == entry[digest]
+                named.add(entry["file"])
+        assert named == {str(path.relative_to("out")) for path in Path("out/test").rglob("*.png")}
+
+    def test_the_same_command_writes_the_same_bytes(self, workspace: Path, run, files_below) -> None:
+        for out in ("one", "two"):
+            assert run("degrade", "pairs", out, "speckle", "--level", 2).status == 0
+        assert files_below(Path("one")) == files_below(Path("two"))
+        for name in files_below(Path("one")):
+            assert Path("one", name).read_bytes() == Path("two", name).read_bytes()
+
+    def test_a_level_is_kept_with_its_arguments(self, workspace: Path, run) -> None:
+        assert run("degrade", "pairs", "out", "poisson", "--level", 2).status == 0
+        manifest = json.loads(Path("out/manifest.json").read_text())
+        assert (manifest["level"], manifest["arguments"]) == (2, {"log10_peak": 2.5})
+        data = yaml.safe_load(Path("out/test.yaml").read_text())["data"]
+        assert data["test_degradation"]["init_args"]["kind"]["init_args"] == {"log10_peak": 2.5}
+
+    def test_the_folder_has_nothing_wrong(self, workspace: Path, run) -> None:
+        assert run("degrade", "pairs", "out", "resize").status == 0
+        assert run("check", "out").status == 0
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (("fog",), "there is no degradation fog; expected one of gaussian, poisson"),
+            (("rain", "--level", 5), "Rain: expected a level from 1 to 4, got 5"),
+            (("rain", "--level", 0), "Rain: expected a level from 1 to 4, got 0"),
+            (("rain", "--level", 2, "--arguments", "{density: 3}"), "level 2 and arguments were given"),
+            (("gaussian", "--arguments", "{sgima: 3}"), "arguments of gaussian: "),
+            (("gaussian", "--arguments", "{sgima: 3}"), "expected some of sigma"),
+            (("gaussian", "--arguments", "{sigma: -3}"), "GaussianNoise.sigma: expected values at least 0"),
+            (("gaussian", "--arguments", "{sigma: many}"), "GaussianNoise.sigma: expected one finite number"),
+            (("gaussian", "--layout", "flir"), "unknown layout 'flir'"),
+            (("gaussian", "--layout", "scenes"), "layout is scenes"),
+            (("gaussian", "--seed", -1), "data.seed must be from 0 up"),
+            (("gaussian", "--degrade", "neither"), "degrade"),
+        ],
+        ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else None,
+    )
+    def test_of_settings(self, workspace: Path, run, files_below, options: tuple, message: str) -> None:
+        before = files_below(workspace)
+        assert message in run("degrade", "pairs", "out", *options).message
+        assert files_below(workspace) == before
+
+    def test_a_set_that_is_not_there(self, workspace: Path, run) -> None:
+        assert "nowhere: no such folder" in run("degrade", "nowhere", "out", "gaussian").message
+
+    def test_a_prepared_set_has_no_files_to_tell_of(self, workspace: Path, run) -> None:
+        assert run("prepare", "pairs", "packed").status == 0
+        assert "packed: is a prepared set" in run("degrade", "packed", "out", "gaussian").message
+
+    def test_a_folder_in_use(self, workspace: Path, run, files_below) -> None:
+        before = files_below(workspace)
+        assert "found one in use" in run("degrade", "pairs", "pairs", "gaussian").message
+        assert files_below(workspace) == before
+
+    def test_a_damaged_image_leaves_nothing(self, workspace: Path, run, files_below) -> None:
+        Path("pairs/test/ir/test_02.png").write_bytes(b"no image")
+        before = files_below(workspace)
+        assert "test_02.png: not a readable image" in run("degrade", "pairs", "out", "gaussian").message
+        assert files_below(workspace) == before
