@@ -83,7 +83,10 @@ def count(settings: dict[str, object], size: int = 96) -> tuple[int, int]:
     not used: it takes depthwise convolutions for full ones.
     """
     network = DreamIF(**settings)  # type: ignore[arg-type]
-    with FakeTensorMode(allow_non_fake_inputs=True), FlopCounterMode(display=False) as counter, torch.no_grad():
+    with (
+        FakeTensorMode(allow_non_fake_inputs=True),
+        FlopCounterMode(display=False) as counter,
+    ):  # with gradient: whole, not by strips
         network(torch.empty(1, 3, size, size), torch.empty(1, 1, size, size))
     return counter.get_total_flops(), sum(parameter.numel() for parameter in network.parameters())
 

@@ -83,7 +83,10 @@ class TestSettings:
             ([*FIT, "--data.layout", "scenes"], "data.layout is scenes, which needs no folder, but data.root is pairs"),
             ([*FIT, "--data.batch_size", "64"], "4 training pairs give 8 crops, too few for one batch of 64"),
             ([*FIT, "--model.metrics", "[AG,Sharpness]"], "no metric is called"),
-            ([*FIT, "--model.compare", "[median]"], "compare takes average, maximum; got median."),
+            (
+                [*FIT, "--model.compare", "[median]"],
+                "compare takes average, maximum, laplacian, wavelet, guided, saliency; got median.",
+            ),
             ([*FIT, "--model.warmup", "2"], "warmup is a share of all steps"),
             ([*FIT, "--model.net.num_heads", "[3,1,1,1]"], "num_heads must divide its level's channels"),
             ([*FIT, "--model.metrics", "[AG]"], "checkpoint.monitor is val/Qabf, which is not computed"),
