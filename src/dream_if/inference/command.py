@@ -53,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--infrared-range",
         default="auto",
         metavar="RANGE",
-        help="which infrared values become black and white: full: all that the type holds; percentile: those at 0.1 "
-        "and 99.9 %% of each picture; LOW,HIGH; auto: full for 8 bit, else percentile",
+        help="which infrared values become black and white: full: all that the type holds; percentile: the 0.1 "
+        "and 99.9 percentiles of each picture; LOW,HIGH; auto: full for 8 bit, else percentile",
     )
     parser.add_argument("--dominance", action="store_true", help="write the dominance maps, too, as PNG of 16 bit")
     parser.add_argument("--format", default="png", choices=[ending[1:] for ending in ENDINGS], help="in a folder")

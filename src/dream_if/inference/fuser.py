@@ -69,7 +69,7 @@ class Fuser:
         self.has_dominance: bool = net.config["use_rd"]
         value_bytes = 2 if self.precision == "bfloat16" else 4
         strips = self.device.type == "cpu" and not compiled
-        self._bytes_per_pixel = bytes_per_pixel(net, value_bytes, strips)
+        self.bytes_per_pixel = bytes_per_pixel(net, value_bytes, strips)
 
     @torch.inference_mode()
     def __call__(self, visible: Tensor, infrared: Tensor, maps: bool = True) -> Fused:
@@ -96,7 +96,7 @@ class Fuser:
         try:
             if size is not None:
                 for index in range(count):
-                    self._add_tiles(result[index], visible[index : index + 1], infrared[index : index + 1], size)
+                    self.add_tiles(result[index], visible[index : index + 1], infrared[index : index + 1], size)
             else:
                 for start in range(0, count, together):
                     part = slice(start, start + together)
@@ -117,22 +117,29 @@ class Fuser:
         """How many pixels may go through the network together."""
         held = used_memory(self.device) + SPARE + (result_bytes if self.device.type == "cpu" else 0)
         limit = self.max_memory or used_memory(self.device) + free_memory(self.device)
-        return int((limit - held) / self._bytes_per_pixel)
+        return int((limit - held) / self.bytes_per_pixel)
 
     def _tile_size(self, height: int, width: int, pixels: int) -> tuple[int, int]:
         """Height and width of the tiles for an image that does not go through whole."""
         size = tile_size(height, width, pixels)
         if size is None:
             wanted = min(height * width, SMALLEST**2)
-            more = math.ceil((wanted - pixels) * self._bytes_per_pixel / 2**20)
+            more = math.ceil((wanted - pixels) * self.bytes_per_pixel / 2**20)
             raise InputError(
                 f"{width}x{height} pixels do not fit into the memory that there is, not in tiles of "
                 f"{SMALLEST}x{SMALLEST} either: {more} MiB more are needed. Raise max_memory or free some."
             )
         return size
 
-    def _add_tiles(self, result: Tensor, visible: Tensor, infrared: Tensor, size: tuple[int, int]) -> None:
-        """Add up weighted tiles of one pair in (channels, H, W) zeros."""
+    def add_tiles(self, result: Tensor, visible: Tensor, infrared: Tensor, size: tuple[int, int]) -> None:
+        """Fuse one pair in tiles, and add them up.
+
+        Args:
+            result: (3, H, W) zeros for the fused image, or (5, H, W) for the dominance maps as well.
+            visible: (1, 3, H, W) in [0, 1].
+            infrared: (1, 1, H, W) in [0, 1].
+            size: height and width of the tiles, as `tile_size` chose it.
+        """
         for tile in cut(result.shape[-2], result.shape[-1], size):
             part = (..., tile.rows, tile.columns)
             fused = self._fused(visible[part], infrared[part], len(result))[0]

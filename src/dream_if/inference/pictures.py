@@ -6,6 +6,7 @@ to 8 does OpenCV read the pixels.
 """
 
 import io
+import logging
 import struct
 import warnings
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ import numpy.typing as npt
 from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from dream_if.errors import InputError
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else it prints of damaged files what the error says again
 
 __all__ = ["MIN_SIZE", "READABLE", "Picture", "Pixels", "picture_of", "read_picture"]
 
