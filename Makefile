@@ -46,8 +46,8 @@ lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint  ## lint, and all tests but the slow ones
-	$(BIN)/pytest
+test: lint  ## lint, and all tests but the slow ones, two files at a time
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-slow: $(INSTALLED)  ## the slow tests alone
 	$(BIN)/pytest -m slow
