@@ -16,6 +16,7 @@ import yaml
 from benchmarks import network, network_case, network_proof, plain
 from benchmarks.network_case import ARMS, Arm, Case, Result, Turn, build, images, serve, worker
 from benchmarks.network_floor import bytes_moved
+from dream_if.models import strips
 from tests.conftest import TINY_NET
 
 CPU = torch.device("cpu")
@@ -28,6 +29,13 @@ PLAIN, OURS, BF16 = (
 def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads in place of processes: starting those takes seconds."""
     monkeypatch.setattr(network, "CONTEXT", multiprocessing.dummy)
+
+
+@pytest.fixture(autouse=True)
+def small_proofs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images that are small, and cut into strips nevertheless."""
+    monkeypatch.setattr(network_proof, "FORWARD", ((40, 56), (21, 27)))
+    monkeypatch.setattr(strips, "STRIP", 1)
 
 
 @pytest.fixture
@@ -48,7 +56,6 @@ def test_figures_and_files(
 ) -> None:
     monkeypatch.setattr(network, "SIDE", 24)
     monkeypatch.setattr(network_case, "TURN", 0.0)
-    monkeypatch.setattr(network_proof, "FORWARD", ((40, 56), (21, 27)))
     words = ["--networks", str(tiny), "--sizes", "24", "48x40", "--batches", "1", "2", "--threads", "1"]
     out = tmp_path / "bench"
     network.main([*words, "--device", "cpu", "--seconds", "0.01", "--rounds", "2", "--out", str(out)])
