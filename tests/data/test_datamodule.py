@@ -148,6 +148,16 @@ class TestSplits:
         assert {sample[0].shape for sample in found.values()} == {(3, 24, 24)}
         assert len(found) == 3
 
+    def test_test_crops_are_cut_from_the_whole_images(self) -> None:
+        whole, found = samples("test"), samples("test", test_crop=24)
+        assert len(found) == 3
+        for index, (visible, infrared, *_) in found.items():
+            places = whole[index][0].unfold(1, 24, 1).unfold(2, 24, 1)
+            (row, column), *others = (places == visible[:, None, None]).all(dim=(0, 3, 4)).nonzero().tolist()
+            assert not others
+            assert (whole[index][1][:, row : row + 24, column : column + 24] == infrared).all()
+        assert same(found, samples("test", test_crop=24, train_seed=5))
+
     def test_several_sets(self, write_pairs) -> None:
         write_pairs(Path("deep/other"), {"train": 9, "val": 2, "test": 1}, seed=70)
         data = FusionDataModule(**(TINY | {"root": ["pairs", "deep/other"], "mix": "equal"}))

@@ -80,9 +80,9 @@ class _Joined:
 class FusionDataModule(LightningDataModule):
     """Pairs of visible and infrared images, for training degraded on the device after the transfer.
 
-    Training takes crops, several from each decoded pair; testing and predicting take whole images, one set per root,
-    named after its folder. What a sample looks like, crop, flips and corruption, is a pure function of (seed, epoch,
-    index): no number of workers, devices or samples in a batch changes it.
+    Training takes crops, several from each decoded pair; testing and predicting take whole images unless told
+    otherwise, one set per root, named after its folder. What a sample looks like, crop, flips and corruption, is a pure
+    function of (seed, epoch, index): no number of workers, devices or samples in a batch changes it.
 
     Args:
         layout: how the folders are arranged; ``scenes`` generates road scenes and needs no data.
@@ -93,6 +93,7 @@ class FusionDataModule(LightningDataModule):
         crops_per_pair: crops from each decoded pair; divides ``batch_size``.
         batch_size: crops in a training batch, on each device.
         val_crop: side of the crops, one from each pair, that validation looks at; whole images if null.
+        test_crop: the same for testing, where many pairs matter more than whole ones; predicting takes whole images.
         mix: how often each of several sets comes up in training: by its size, or all equally.
         degradation: what training and validation samples suffer, each source on its own; nothing if null.
         test_degradation: what test and predict samples suffer, the same at every call and rounded to 8 bit as in the
@@ -120,6 +121,7 @@ class FusionDataModule(LightningDataModule):
         crops_per_pair: int = 4,
         batch_size: int = 8,
         val_crop: int | None = None,
+        test_crop: int | None = None,
         mix: Mix = "proportional",
         degradation: Composition | None = None,
         test_degradation: Composition | dict[str, Composition | None] | None = None,
@@ -161,6 +163,7 @@ class FusionDataModule(LightningDataModule):
         self.crops_per_pair = crops_per_pair
         self.batch_size = batch_size
         self.val_crop = val_crop
+        self.test_crop = test_crop
         self.mix: Mix = mix
         self.degradation = degradation
         self.test_degradation = test_degradation
@@ -199,7 +202,8 @@ class FusionDataModule(LightningDataModule):
             self._check_shares("validation split", self.val_pairs)
         if stage in ("test", "predict"):
             sources = self._sources("test")
-            each = [PairedImages(source) for source in sources.values()]
+            crop = self.test_crop if stage == "test" else None
+            each = [PairedImages(source, crop, seed=self.seed) for source in sources.values()]
             for name, pairs in zip(sources, each, strict=True):
                 self._check_shares(f"test set {name}", pairs)
             self.test_pairs = [pairs for pairs in each for _ in self._conditions()]
@@ -262,7 +266,7 @@ class FusionDataModule(LightningDataModule):
         return self._evaluated(self.val_pairs, self.batch_size if self.val_crop else 1)
 
     def test_dataloader(self) -> list[DataLoader[Any]]:
-        """One loader for each of `test_sets`, whole images one by one."""
+        """One loader for each of `test_sets`, images one by one."""
         return [self._evaluated(pairs, 1) for pairs in self.test_pairs]
 
     def predict_dataloader(self) -> list[DataLoader[Any]]:

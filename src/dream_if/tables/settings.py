@@ -46,6 +46,8 @@ def settings_notes(runs: Sequence[Run]) -> list[str]:
     data, model, trainer, checkpoint = (config.get(part) or {} for part in ("data", "model", "trainer", "checkpoint"))
     net = model.get("net", {})
     source = "generated scenes" if on_scenes(runs[0]) else f"{data.get('layout')} in {_words(data.get('root'))}"
+    crop = data.get("test_crop")
+    tested = f"a crop of {crop} pixels of each image" if crop else "whole images"
     optimizer = model.get("optimizer") or {}
     rule = runs[0].checkpoint or UNKNOWN
     if rule == "best.ckpt":
@@ -54,8 +56,8 @@ def settings_notes(runs: Sequence[Run]) -> list[str]:
     fits = [run.fit for run in runs]
     return [
         f"Data: {source}. Corruption in training: {_words(data.get('degradation'))}; in the test: "
-        f"{_words(data.get('test_degradation'))}; of {data.get('degrade')} source(s). Metrics compare with the clean "
-        "sources.",
+        f"{_words(data.get('test_degradation'))}; of {data.get('degrade')} source(s). Tested on {tested}. Metrics "
+        "compare with the clean sources.",
         f"Training: {_span(fit.get('steps') for fit in fits)} steps in {_span(fit.get('epochs') for fit in fits)} "
         f"epoch(s), batches of {data.get('batch_size')} crops of {data.get('crop')} pixels, "
         f"{_words(optimizer)}, precision {trainer.get('precision') or '32-true'}.",
