@@ -34,7 +34,7 @@ reproduce-table4: $(INSTALLED)  ## the ablation: 15 trainings, their tests, and 
 	$(BIN)/dream-if tables 4 runs/table4/$(PRESET)
 
 # On a busy machine add THREADS=1: ratios then come from processor time, which does not depend on who else is at work.
-bench: $(INSTALLED)  ## speed and memory against plain versions, into runs/bench: about 15 minutes on two quiet cores
+bench: $(INSTALLED)  ## speed and memory against plain versions, into runs/bench: about 25 minutes on two quiet cores
 	mkdir -p runs/bench
 	$(BIN)/python benchmarks/metrics.py --size 640x480 --seconds 1 > runs/bench/metrics.txt
 	cat runs/bench/metrics.txt

@@ -26,6 +26,7 @@ import yaml
 from benchmarks.network_case import ARMS, Arm, Case, Result, Turn, serve
 from benchmarks.network_proof import Proof, send_proofs
 from dream_if.files import write_atomically
+from dream_if.inference.memory import free_memory
 from dream_if.threads import choose_threads
 
 CONTEXT: Any = multiprocessing.get_context("spawn")  # a fork would inherit memory, and CUDA allows none
@@ -135,29 +136,23 @@ def compare_outputs(case: Case, lanes: Sequence[Lane]) -> None:
             raise SystemExit(f"{case.network}, {case.work}, {case.size}: {arm.name} is {error:.1e} off the plain one")
 
 
-def expectation(case: Case, arm: Arm, results: Sequence[Result], limits: tuple[float, float]) -> str:
-    """Why a case is not to be begun, judged by the largest case of its kind so far; empty if it may be.
+def expectation(case: Case, arm: Arm, results: Sequence[Result]) -> tuple[float, float]:
+    """Seconds of a call and bytes that a case will take, judged by the largest case of its kind so far; 0 without any.
 
     Args:
         case: what comes.
         arm: how it would be computed.
         results: what has been measured.
-        limits: seconds, and bytes.
     """
     kin = [
         other for other in results
         if (other.case.network, other.case.work, other.arm) == (case.network, case.work, arm.name) and not other.reason
     ]  # fmt: skip
     if not kin:
-        return ""
+        return 0.0, 0.0
     largest = max(kin, key=lambda other: other.case.pixels)
     factor = case.pixels / largest.case.pixels
-    seconds, memory = largest.seconds * factor, largest.net * factor
-    if seconds > limits[0]:
-        return f"would take about {seconds:.0f} s a call"
-    if memory > limits[1]:
-        return f"would take about {memory / 1e9:.0f} GB"
-    return ""
+    return largest.seconds * factor, largest.net * factor
 
 
 def cases(networks: Sequence[str], sizes: Sequence[str], batches: Sequence[int]) -> list[Case]:
@@ -201,13 +196,16 @@ def measure(options: argparse.Namespace, networks: dict[str, dict[str, Any]]) ->
     memory = options.memory * 1e9
     results: list[Result] = []
     for case in cases(list(networks), options.sizes, options.batches):
-        out, taken = [], []
-        for arm in arms_for(case, options, compiler):
-            reason = expectation(case, arm, results, (options.limit, memory))
-            if reason:
-                out.append(Result(case, arm.name, reason=reason))
+        out, taken, free = [], [], memory
+        for arm in reversed(arms_for(case, options, compiler)):  # all hold memory at once; those that need least first
+            seconds, needed = expectation(case, arm, results)
+            if seconds > options.limit:
+                out.append(Result(case, arm.name, reason=f"would take about {seconds:.0f} s a call"))
+            elif needed > free:
+                out.append(Result(case, arm.name, reason=f"would take about {needed / 1e9:.0f} GB beside the others"))
             else:
-                taken.append(arm)
+                taken.insert(0, arm)
+                free -= needed
         results += (new := run_case(case, taken, networks[case.network], options) + out)
         said = (f"{one.arm} {one.reason or f'{one.seconds:.3g} s {one.net / 1e6:.0f} MB'}" for one in new)
         print(f"{case.network} {case.work} {case.size} x{case.batch}: {'; '.join(said)}", flush=True)
@@ -259,7 +257,9 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=6.0, help="for the slowest arm of a case, if calls are short")
     parser.add_argument("--rounds", type=int, default=12, help="turns of each arm at most")
     parser.add_argument("--limit", type=float, default=100.0, help="seconds that one call may take")
-    parser.add_argument("--memory", type=float, help="10^9 bytes that a case may take; 0.7 of what there is by default")
+    parser.add_argument(
+        "--memory", type=float, help="10^9 bytes that a case may take; four fifths of what is free by default"
+    )
     parser.add_argument("--quick", action="store_true", help="the small network alone, up to 256x256, not compiled")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder for JSON, Markdown and plot")
     options = parser.parse_args(args)
@@ -267,10 +267,7 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
         options.networks, options.sizes, options.compile = ["small"], ["96", "256"], []
         options.batches, options.seconds = [2, 8], 2.0
     if options.memory is None:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if options.device == "cuda":
-            total = torch.cuda.get_device_properties(0).total_memory
-        options.memory = 0.7 * total / 1e9
+        options.memory = free_memory(torch.device(options.device)) / 1e9
     threads = choose_threads(options.threads)
     options.threads = threads.number
     print(threads.reason)

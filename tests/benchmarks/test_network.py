@@ -176,10 +176,22 @@ def test_what_would_take_too_long_is_not_begun() -> None:
     arm = Arm("some")
     known = [Result(case(10), "some", seconds=1.0, net=10**9), Result(case(20), "some", seconds=5.0, net=3 * 10**9)]
     known += [Result(case(30), "some", reason="stopped"), Result(case(30), "other", seconds=99.0)]
-    assert network.expectation(case(40), arm, known, (20.1, 12.1e9)) == ""
-    assert network.expectation(case(40), arm, known, (19.9, 1e12)) == "would take about 20 s a call"
-    assert network.expectation(case(40), arm, known, (99, 11.9e9)) == "would take about 12 GB"
-    assert network.expectation(case(40), Arm("new"), known, (0, 0)) == ""
+    assert network.expectation(case(40), arm, known) == pytest.approx((20.0, 12e9))
+    assert network.expectation(case(40), Arm("new"), known) == (0, 0)
+
+
+def test_arms_are_left_out_that_do_not_fit_beside_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(case: Case, arms: list[Arm], *_: object) -> list[Result]:
+        return [Result(case, arm.name, seconds=case.pixels / 1e4, net=case.pixels * 10**5) for arm in arms]
+
+    monkeypatch.setattr(network, "run_case", run)
+    found = network.measure(
+        options(sizes=["100", "200"], batches=[], memory=9.0, limit=100.0, compile=[]), {"tiny": {}}
+    )
+    told = {one.arm: one.reason for one in found if one.case.width == 200}  # 4 GB each, where there are 9
+    assert told == {"plain, float32": "would take about 4 GB beside the others", "ours, float32": "", "ours, bf16": ""}
+    found = network.measure(options(sizes=["100", "200"], batches=[], memory=99.0, limit=3.9, compile=[]), {"tiny": {}})
+    assert {one.reason for one in found if one.case.width == 200} == {"would take about 4 s a call"}
 
 
 def test_bytes_grow_with_pixels_and_count_each_operation() -> None:
