@@ -6,7 +6,8 @@ import torch
 from scipy import ndimage
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from dream_if.losses import FusionLoss, LossWeights, dominance_loss, gradient_loss, pixel_loss, sobel, ssim, ssim_loss
+from dream_if.losses import FusionLoss, LossWeights, dominance_loss, gradient_loss, pixel_loss, ssim, ssim_loss
+from dream_if.losses.metric_forms import sobel
 
 
 @pytest.fixture

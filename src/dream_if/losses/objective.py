@@ -1,4 +1,4 @@
-"""The training objective (Dream-IF, Eqs. 8 and 9): pixel, gradient, SSIM, colour and dominance terms.
+"""The training objective (Dream-IF, Eqs. 8 and 9): pixel, gradient, SSIM, colour and dominance terms, and two of ours.
 
 All terms compare with the clean sources, which is what teaches the network to restore, and all run in float32
 whatever the network ran in. Images are (B, 3, H, W) or (B, 1, H, W) in [0, 1]; each term is a mean, so that its size
@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from kornia.color import rgb_to_ycbcr
 from torch import Tensor
 
+from dream_if.losses.metric_forms import qabf_loss, sobel, viff_loss
+
 __all__ = [
     "FusionLoss",
     "LossWeights",
@@ -19,7 +21,6 @@ __all__ = [
     "dominance_loss",
     "gradient_loss",
     "pixel_loss",
-    "sobel",
     "ssim",
     "ssim_loss",
 ]
@@ -35,6 +36,8 @@ class LossWeights:
         ssim: one minus structural similarity, mean over both sources.
         colour: L1 on the chroma of the visible source.
         dominance: squared distance of the summed dominance maps from one.
+        qabf: edges of the sources that are lost, by a differentiable form of Qabf. Not in the paper.
+        viff: information of the sources that is lost, by a differentiable form of VIFF. Not in the paper.
     """
 
     pixel: float = 1.0
@@ -42,6 +45,8 @@ class LossWeights:
     ssim: float = 0.5
     colour: float = 2.0
     dominance: float = 20.0
+    qabf: float = 0.0
+    viff: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse negative weights, which would reward the error."""
@@ -110,6 +115,10 @@ class FusionLoss:
                 terms["colour"] = colour_loss(fused_ycbcr, visible_ycbcr)
             if weights.dominance and dominance_visible:
                 terms["dominance"] = dominance_loss(dominance_visible, dominance_infrared)
+            if weights.qabf:
+                terms["qabf"] = qabf_loss(*luminance)
+            if weights.viff:
+                terms["viff"] = viff_loss(*luminance)
             total = sum((getattr(weights, name) * term for name, term in terms.items()), fused.new_zeros(()))
         return {"total": total, **terms}
 
@@ -122,14 +131,6 @@ def pixel_loss(fused: Tensor, visible: Tensor, infrared: Tensor, target: str) ->
     """
     goal = torch.maximum(visible, infrared) if target == "max" else (visible + infrared) / 2
     return F.l1_loss(fused, goal)
-
-
-def sobel(image: Tensor) -> Tensor:
-    """Signed Sobel derivatives along x and y, borders replicated. (B, 1, H, W) -> (B, 2, H, W)."""
-    smooth, difference = image.new_tensor([1.0, 2.0, 1.0]), image.new_tensor([-1.0, 0.0, 1.0])
-    along_x = torch.outer(smooth, difference)
-    kernels = torch.stack([along_x, along_x.T]).unsqueeze(1)
-    return F.conv2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), kernels)
 
 
 def gradient_loss(fused: Tensor, visible: Tensor, infrared: Tensor) -> Tensor:
