@@ -33,6 +33,17 @@ def test_dominance_is_one_channel_between_zero_and_one(features: torch.Tensor) -
     assert dominance.max() < 1
 
 
+def test_joint_dominances_sum_to_one_and_look_at_both_sources(features: torch.Tensor) -> None:
+    module = RelativeDominance(8, joint=True)
+    visible, infrared = module(5 * features).chunk(2)
+    torch.testing.assert_close(visible + infrared, torch.ones_like(visible))
+    assert visible.std() > 0.1
+    changed = torch.cat([features[:2], features[2:] + torch.randn_like(features[2:])])
+    assert not torch.allclose(module(5 * changed)[:2], visible)
+    alone = RelativeDominance(8)
+    assert torch.equal(alone(changed)[:2], alone(features)[:2])
+
+
 def test_cross_enhancement_takes_from_the_other_source(features: torch.Tensor) -> None:
     module = CrossEnhancement(8)
     dominance = torch.rand(4, 1, 10, 12)

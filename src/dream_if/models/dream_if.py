@@ -10,7 +10,7 @@ from einops import repeat
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
-from dream_if.models.enhancement import RelativeEnhancement
+from dream_if.models.enhancement import RelativeEnhancement, halves
 from dream_if.models.restormer import Downsample, PatchEmbedding, TransformerBlock, Upsample, blocks
 
 __all__ = ["DreamIF", "FusionOutput"]
@@ -108,6 +108,8 @@ class DreamIF(
         use_rd: relative dominance (Eq. 4).
         use_ce: cross enhancement (Eq. 5); needs ``use_rd``.
         use_se: self enhancement (Eq. 6); needs ``use_rd``.
+        joint_dominance: make each dominance map from both sources, so that they sum to one by construction; not in the
+            paper, whose maps hardly leave one half (docs/model.md).
         skip_connections: join the encoder's features in the decoder, as in a U-Net.
         shared_encoder: one encoder for both sources; otherwise one each.
 
@@ -125,6 +127,7 @@ class DreamIF(
         use_rd: bool = True,
         use_ce: bool = True,
         use_se: bool = True,
+        joint_dominance: bool = False,
         skip_connections: bool = True,
         shared_encoder: bool = True,
     ) -> None:
@@ -158,6 +161,7 @@ class DreamIF(
                 prompt_size=prompt_size,
                 use_ce=use_ce,
                 use_se=use_se,
+                joint=joint_dominance,
             )
             self.decoder.append(
                 DecoderLevel(
@@ -236,7 +240,7 @@ class DreamIF(
                 maps.insert(0, dominance)
 
         refine, to_rgb = self.fusion
-        features = refine(sum(features.chunk(2)))
+        features = refine(sum(halves(features)))
         with torch.autocast(features.device.type, enabled=False):  # bfloat16 has fewer steps near 1 than a saved image
             return to_rgb(features.to(to_rgb.weight.dtype)), maps
 
@@ -244,7 +248,7 @@ class DreamIF(
         """The four levels' features of the stacked sources, (2B, 3, H, W), full resolution first."""
         if self.encoder_infrared is None:
             return self.encoder(sources)
-        visible, infrared = sources.chunk(2)
+        visible, infrared = halves(sources)
         pyramids = zip(self.encoder(visible), self.encoder_infrared(infrared), strict=True)
         return [torch.cat(pair) for pair in pyramids]
 

@@ -17,29 +17,45 @@ __all__ = [
     "RelativeDominance",
     "RelativeEnhancement",
     "SelfEnhancement",
+    "halves",
     "swap_sources",
 ]
 
 
+def halves(stacked: Tensor) -> tuple[Tensor, Tensor]:
+    """The visible and the infrared half of a batch. `Tensor.chunk` would fix the size of the batch in an export."""
+    count = stacked.shape[0] // 2
+    return stacked[:count], stacked[count:]
+
+
 def swap_sources(stacked: Tensor) -> Tensor:
     """Exchange the two halves of the batch: visible finds infrared's features in its place, and the reverse."""
-    visible, infrared = stacked.chunk(2)
+    visible, infrared = halves(stacked)
     return torch.cat([infrared, visible])
 
 
 class RelativeDominance(nn.Module):
     """RD (Eq. 4): how much each pixel of a source is to be trusted, in (0, 1). (2B, C, H, W) -> (2B, 1, H, W).
 
-    That the two sources' values sum to one is asked for by the dominance loss, not built in.
+    As in the paper each source's map is made from its own feature alone, and that both sum to one is asked for by the
+    dominance loss. Where neither feature knows of the other, only one half everywhere can satisfy that.
+
+    Args:
+        dim: channels of the feature.
+        joint: compare the sources instead, ``sigmoid(Conv(F) - Conv(F_other))``: the sum is one by construction.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, joint: bool = False) -> None:
         super().__init__()
         self.conv = nn.Conv2d(dim, 1, 3, padding=1)
+        self.joint = joint
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the dominance map of each source."""
-        return self.conv(features).sigmoid()
+        certainty = self.conv(features)
+        if self.joint:
+            certainty = certainty - swap_sources(certainty)
+        return certainty.sigmoid()
 
 
 class CrossEnhancement(nn.Module):
@@ -110,6 +126,7 @@ class RelativeEnhancement(nn.Module):
         prompt_size: height and width of the SE prompt's components.
         use_ce: build cross enhancement.
         use_se: build self enhancement.
+        joint: of `RelativeDominance`.
     """
 
     def __init__(
@@ -122,9 +139,10 @@ class RelativeEnhancement(nn.Module):
         *,
         use_ce: bool,
         use_se: bool,
+        joint: bool = False,
     ) -> None:
         super().__init__()
-        self.dominance = RelativeDominance(dim)
+        self.dominance = RelativeDominance(dim, joint)
         self.cross = CrossEnhancement(dim) if use_ce else None
         self.self_ = SelfEnhancement(dim, num_heads, ffn_expansion, prompt_dim, prompt_size) if use_se else None
         paths = use_ce + use_se

@@ -1,0 +1,26 @@
+"""What training minimises: the paper's objective, and differentiable forms of two metrics as further terms."""
+
+from dream_if.losses.metric_forms import qabf_loss, viff_loss
+from dream_if.losses.objective import (
+    FusionLoss,
+    LossWeights,
+    colour_loss,
+    dominance_loss,
+    gradient_loss,
+    pixel_loss,
+    ssim,
+    ssim_loss,
+)
+
+__all__ = [
+    "FusionLoss",
+    "LossWeights",
+    "colour_loss",
+    "dominance_loss",
+    "gradient_loss",
+    "pixel_loss",
+    "qabf_loss",
+    "ssim",
+    "ssim_loss",
+    "viff_loss",
+]
