@@ -2,11 +2,13 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dream_if.errors import InputError
 
-__all__ = ["make_folder", "write_atomically"]
+__all__ = ["atomic_file", "make_folder", "write_atomically"]
 
 
 def make_folder(path: Path) -> Path:
@@ -24,8 +26,15 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def write_atomically(path: Path, data: bytes | memoryview) -> None:
-    """Write a file at once: under its name there is the old content or the new, never a part.
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A file to write piece by piece: it takes its name when the block ends, and is gone if the block fails.
+
+    Args:
+        path: the file. Under its name there is the old content or the new, never a part.
+
+    Yields:
+        An empty file beside it, to be written to.
 
     Raises:
         InputError: The folder cannot be written to, or the disk is full.
@@ -36,7 +45,7 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
         # Beside the file, not in the system's folder for such: a rename across file systems would be a copy.
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             part = Path(file.name)
-            file.write(data)
+        yield part
         part.chmod(0o644)  # a temporary file is its owner's alone
         part.replace(path)
     except OSError as error:
@@ -47,3 +56,13 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
     finally:
         if part is not None:
             part.unlink(missing_ok=True)  # gone already where it became the file
+
+
+def write_atomically(path: Path, data: bytes | memoryview) -> None:
+    """Write a file at once: under its name there is the old content or the new, never a part.
+
+    Raises:
+        InputError: The folder cannot be written to, or the disk is full.
+    """
+    with atomic_file(path) as part:
+        part.write_bytes(data)

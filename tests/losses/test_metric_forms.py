@@ -90,3 +90,15 @@ def test_they_are_terms_of_the_objective(sources: tuple[Tensor, Tensor]) -> None
     added = 2 * terms["qabf"] + 0.5 * terms["viff"]
     assert terms["total"].item() == pytest.approx((plain["total"] + added).item(), rel=1e-5)
     assert "qabf" not in objective(colours, colours, infrared, (), (), epoch=0)
+
+
+def test_contrast_beyond_white_counts_nothing_but_can_come_back(sources: tuple[Tensor, Tensor]) -> None:
+    visible, infrared = sources
+    colours = (1.5 * visible).expand(-1, 3, -1, -1).clone().requires_grad_()
+    weights = LossWeights(pixel=0, gradient=0, ssim=0, colour=0, dominance=0, qabf=1.0, viff=1.0)
+    terms = FusionLoss(weights, warmup_epochs=0)(colours, visible.expand(-1, 3, -1, -1), infrared, (), (), epoch=0)
+    assert terms["viff"].item() == pytest.approx(
+        viff_loss((1.5 * visible).clamp(0, 1), visible, infrared).item(), rel=1e-4
+    )
+    (gradient,) = torch.autograd.grad(terms["total"], colours)
+    assert gradient[colours > 1.01].abs().mean() > 0

@@ -1,4 +1,4 @@
-"""`dream-if fuse`: two pictures, or two folders of them, become one."""
+"""`dream-if fuse`: two pictures, two folders of them, or two videos, become one."""
 
 import argparse
 import sys
@@ -23,18 +23,24 @@ from dream_if.threads import choose_threads, use_threads
 __all__ = ["add_arguments", "run"]
 
 MISSING = "-"
+VIDEO_ENDINGS = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".wmv", ".flv"),
+    *(".3gp", ".ogv", ".y4m", ".mjpeg", ".mxf"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command, to a parser of argparse or jsonargparse."""
-    parser.add_argument("visible", metavar="VISIBLE", help="visible picture, or a folder of them")
-    parser.add_argument("infrared", metavar="INFRARED", help="infrared picture, or a folder with the same stems")
+    parser.add_argument("visible", metavar="VISIBLE", help="visible picture or video, or a folder of pictures")
+    parser.add_argument(
+        "infrared", metavar="INFRARED", help="infrared picture or video, or a folder with the same stems"
+    )
     parser.add_argument(
         "-o",
         "--out",
         required=True,
         metavar="OUT",
-        help=f"fused picture, whose ending names the format ({', '.join(ENDINGS)}); or a folder",
+        help=f"fused picture, whose ending names the format ({', '.join(ENDINGS)}); or a folder, or a video",
     )
     parser.add_argument(
         "--weights",
@@ -54,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         metavar="RANGE",
         help="which infrared values become black and white: full: all that the type holds; percentile: the 0.1 "
-        "and 99.9 percentiles of each picture; LOW,HIGH; auto: full for 8 bit, else percentile",
+        "and 99.9 percentiles of each picture, or of all of a video; LOW,HIGH; auto: full for 8 bit, else percentile",
     )
     parser.add_argument("--dominance", action="store_true", help="write the dominance maps, too, as PNG of 16 bit")
     parser.add_argument("--format", default="png", choices=[ending[1:] for ending in ENDINGS], help="in a folder")
@@ -80,11 +86,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"where one of two sources is missing, restore the other alone; a single one is left out by {MISSING!r}",
     )
+    parser.add_argument(
+        "--codec",
+        default="auto",
+        help="of a video: h264, h265, vp9, av1, or ffv1, which loses nothing; auto: vp9 for .webm, else h264",
+    )
+    parser.add_argument(
+        "--crf", type=int, metavar="N", help="quality of a video, smaller is better (default: that of the codec)"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="threads on the CPU; found out if left out")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Fuse a visible and an infrared picture, or two folders of them, into pictures of the same size.
+    """Fuse a visible and an infrared picture, two folders of them, or two videos, into pictures of the same size.
 
     Args:
         options: what a parser with `add_arguments` returned.
@@ -109,6 +123,10 @@ def run(options: argparse.Namespace) -> int:
     if any(folders) and not all(folders):
         raise InputError(f"{visible} and {infrared}: one is a folder and one is not; give two files or two folders.")
     ending = f".{options.format}"
+    if any(_is_video(source) for source in (visible, infrared)):
+        return _fuse_videos(options, visible, infrared, out, settings)
+    if options.codec != "auto" or options.crf is not None:
+        raise InputError(f"--codec and --crf are for two videos; {visible} and {infrared} are none.")
     if visible is not None and infrared is not None and all(folders):
         jobs, problems = pair_folders(visible, infrared, out, ending, options.dominance, options.allow_missing)
     else:
@@ -140,6 +158,49 @@ def run(options: argparse.Namespace) -> int:
     if journal is None:
         return _told_of_one(report, jobs[0].out)
     return _told_of_many(report, problems, out)
+
+
+def _is_video(source: Path | None) -> bool:
+    return source is not None and source.suffix.lower() in VIDEO_ENDINGS and not source.is_dir()
+
+
+def _fuse_videos(
+    options: argparse.Namespace, visible: Path | None, infrared: Path | None, out: Path, settings: Settings
+) -> int:
+    """Fuse two videos, and say what became of them."""
+    try:
+        from dream_if.inference.video import fuse_videos
+    except ModuleNotFoundError as error:
+        if error.name != "av":
+            raise
+        raise InputError("videos are read by PyAV, which is not installed: pip install 'dream-if[video]'.") from error
+    if visible is None or infrared is None or not (_is_video(visible) and _is_video(infrared)):
+        raise InputError(f"{visible or MISSING} and {infrared or MISSING}: one is a video and one is not; give two.")
+    if options.dominance:
+        raise InputError("--dominance is for pictures; extract the frames to two folders and fuse those.")
+    out = pair_files(visible, infrared, out, ".mp4", dominance=False).out
+    threads = choose_threads(options.threads)
+    use_threads(threads)
+    fuser = make_fuser(options.weights, options.device, options.precision, options.max_memory, options.compile)
+    device = f"cpu, {threads.reason}" if fuser.device.type == "cpu" else str(fuser.device)
+    sys.stderr.write(f"Fusing two videos in {fuser.precision} on {device}\n")
+    with _progress() as advance:
+        report = fuse_videos(
+            fuser,
+            visible,
+            infrared,
+            out,
+            settings,
+            codec=options.codec,
+            crf=options.crf,
+            batch_size=options.batch_size,
+            threads=threads.number,
+            progress=advance,
+        )
+    for note in report.notes:
+        sys.stderr.write(f"Note: {note}.\n")
+    sys.stdout.write(f"Wrote {out}: {report.frames} frames, {report.flicker}.\n")
+    return 0
 
 
 def _told_of_one(report: Report, out: Path) -> int:

@@ -115,12 +115,21 @@ class FusionLoss:
                 terms["colour"] = colour_loss(fused_ycbcr, visible_ycbcr)
             if weights.dominance and dominance_visible:
                 terms["dominance"] = dominance_loss(dominance_visible, dominance_infrared)
+            shown = _clamped(luminance[0]), *luminance[1:]
             if weights.qabf:
-                terms["qabf"] = qabf_loss(*luminance)
+                terms["qabf"] = qabf_loss(*shown)
             if weights.viff:
-                terms["viff"] = viff_loss(*luminance)
+                terms["viff"] = viff_loss(*shown)
             total = sum((getattr(weights, name) * term for name, term in terms.items()), fused.new_zeros(()))
         return {"total": total, **terms}
+
+
+def _clamped(image: Tensor) -> Tensor:
+    """The image as it will be shown, within [0, 1], with the gradient of the image as it is.
+
+    Contrast beyond black and white is worth nothing, and a gradient that ends there could not bring it back.
+    """
+    return image + (image.clamp(0, 1) - image).detach()
 
 
 def pixel_loss(fused: Tensor, visible: Tensor, infrared: Tensor, target: str) -> Tensor:

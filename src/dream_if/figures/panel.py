@@ -1,4 +1,4 @@
-"""Pictures for people: sources, fused images and dominance maps side by side."""
+"""Panels of a run: sources, fused images and dominance maps side by side."""
 
 import io
 from collections.abc import Mapping, Sequence

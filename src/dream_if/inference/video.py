@@ -1,0 +1,185 @@
+"""Fusing two videos of one scene into one, frame by frame, in constant memory. Needs PyAV, an extra."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice, zip_longest
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from dream_if.errors import InputError
+from dream_if.files import atomic_file
+from dream_if.inference.engine import Settings, fuse_pictures
+from dream_if.inference.flicker import Flicker
+from dream_if.inference.fuser import Fuser
+from dream_if.inference.pictures import MIN_SIZE
+from dream_if.inference.values import PERCENTILES, InfraredRange, infrared_values, visible_values
+from dream_if.inference.video_reading import Frame, Video
+from dream_if.inference.video_writing import VideoWriter, choose_codec
+
+__all__ = ["VideoReport", "fuse_videos"]
+
+
+@dataclass(frozen=True)
+class VideoReport:
+    """What became of a pair of videos.
+
+    Attributes:
+        frames: how many were fused.
+        flicker: of the fused frames, before they were compressed.
+        notes: sentences about what was done on the way that a user may want to know.
+    """
+
+    frames: int
+    flicker: Flicker
+    notes: tuple[str, ...]
+
+
+def fuse_videos(
+    fuser: Fuser,
+    visible: Path,
+    infrared: Path,
+    out: Path,
+    settings: Settings | None = None,
+    *,
+    codec: str = "auto",
+    crf: int | None = None,
+    batch_size: int = 1,
+    threads: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> VideoReport:
+    """Fuse two videos. Both are decoded once beforehand, so that what is wrong with them is said before hours of work.
+
+    Args:
+        fuser: network and device.
+        visible: video whose times, sound, shape of pixels, colour matrix and titles the fused one takes over.
+        infrared: video of the same size, length and times.
+        out: file to write, whole or not at all; its ending names the container.
+        settings: colours and infrared range. Percentiles are those of the whole video.
+        codec: ``auto``, ``h264``, ``h265``, ``vp9``, ``av1`` or ``ffv1``.
+        crf: constant rate factor of the codec, None for its own.
+        batch_size: frames that go through the network together.
+        threads: how many decode and encode; 0 for as many as there are cores.
+        progress: called with (frames that are done, frames in all).
+
+    Raises:
+        InputError: A file is no video, damaged or cut short, the two do not fit, the output cannot be written, or
+            memory is short.
+    """
+    settings = settings or Settings()
+    choose_codec(out, codec, crf)
+    frames, span = _examine(visible, infrared, settings.infrared_range, threads)
+    settings = Settings(settings.colour, span)
+    flicker = Flicker()
+    notes: dict[str, None] = {}
+    with Video(visible, threads) as seen, Video(infrared, threads) as heated, atomic_file(out) as part:
+        first = _first(visible, threads)
+        with VideoWriter(part, out, seen, first, codec, crf, threads) as writer:
+            pairs = zip(seen.frames(writer.add_sound), heated.frames(), strict=True)
+            done = 0
+            while group := list(islice(pairs, batch_size)):
+                pictures = [(one.picture(), other.picture()) for one, other in group]
+                results = fuse_pictures(fuser, pictures, settings)
+                for (one, _), (source, heat), fused in zip(group, pictures, results, strict=True):
+                    flicker.add(fused.values, visible_values(source), infrared_values(heat, span)[0])
+                    writer.add(fused.values, one.ticks, one.duration)
+                    notes |= dict.fromkeys(fused.notes)
+                done += len(group)
+                if progress is not None:
+                    progress(done, frames)
+    return VideoReport(frames, flicker, (*writer.notes, *notes))
+
+
+def _first(path: Path, threads: int) -> Frame:
+    """The first frame: the writer wants to know it before the sound of the same file is met."""
+    with Video(path, threads) as video:
+        return next(video.frames())
+
+
+def _examine(visible: Path, infrared: Path, span: InfraredRange, threads: int) -> tuple[int, InfraredRange]:
+    """Decode both videos to their ends, side by side.
+
+    Returns:
+        The number of frames, and the infrared range with percentiles and types resolved, so that it is one and the
+        same for all frames.
+
+    Raises:
+        InputError: see `fuse_videos`.
+    """
+    with Video(visible, threads) as seen, Video(infrared, threads) as heated:
+        levels = _Levels(span)
+        for one, other in zip_longest(seen.frames(), heated.frames()):
+            if other is not None:
+                levels.add(other)
+            if one is None or other is None:
+                continue  # to the end, to tell both lengths
+            if seen.number == 1:
+                _check_size(one, other)
+            if abs(seen.last - heated.last) > 1 / (2 * seen.rate):
+                raise InputError(
+                    f"the videos do not run side by side: frame {seen.number} is at {float(seen.last):.3f} s in "
+                    f"{visible} ({_number(seen.rate)} frames a second) and at {float(heated.last):.3f} s in {infrared} "
+                    f"({_number(heated.rate)}). Convert them to the same rate and cut them to the same start."
+                )
+        if seen.number != heated.number:
+            raise InputError(
+                f"unequal lengths: {visible} has {_length(seen)} and {infrared} has {_length(heated)}. Cut them to the "
+                "same start and end."
+            )
+        return seen.number, levels.span()
+
+
+def _check_size(visible: Frame, infrared: Frame) -> None:
+    if visible.size != infrared.size:
+        raise InputError(
+            f"unequal sizes: {visible.name} is {visible.size[1]}x{visible.size[0]} but {infrared.name} is "
+            f"{infrared.size[1]}x{infrared.size[0]} (width x height, upright). The videos must be registered pixel by "
+            "pixel: align and crop them first."
+        )
+    if min(visible.size) < MIN_SIZE:
+        raise InputError(
+            f"{visible.name}: is {visible.size[1]}x{visible.size[0]} pixels; at least {MIN_SIZE}x{MIN_SIZE} are needed."
+        )
+
+
+def _length(video: Video) -> str:
+    return f"{video.number} frames ({float(video.last):.2f} s at {_number(video.rate)} a second)"
+
+
+def _number(rate: Fraction) -> str:
+    return f"{float(rate):.3f}".rstrip("0").rstrip(".")
+
+
+class _Levels:
+    """Finds out which infrared values become black and white in a whole video."""
+
+    def __init__(self, wanted: InfraredRange) -> None:
+        self._wanted = wanted
+        self._first: Frame | None = None
+        self._counts: npt.NDArray[np.int64] = np.zeros(2**16, np.int64)
+
+    def add(self, frame: Frame) -> None:
+        """Take up a frame, as far as that is needed."""
+        self._first = self._first or frame
+        if self._by_percentiles:
+            self._counts += np.bincount(frame.picture().pixels.ravel(), minlength=2**16)
+
+    @property
+    def _by_percentiles(self) -> bool:
+        """Asked for; by default for the raw counts of a thermal camera, which are grey streams of more than 8 bit."""
+        raw = self._first is not None and self._first.grey_bits > 8
+        return self._wanted.kind == "percentile" or (self._wanted.kind == "auto" and raw)
+
+    def span(self) -> InfraredRange:
+        """The range for every frame."""
+        assert self._first is not None  # a video without frames is refused
+        if self._wanted.kind == "fixed":
+            return self._wanted
+        if self._by_percentiles:
+            below = np.cumsum(self._counts)
+            low, high = (float(np.searchsorted(below, below[-1] * share / 100)) for share in PERCENTILES)
+            return InfraredRange("fixed", low, max(high, low + 1))
+        bits = self._first.grey_bits
+        return InfraredRange("fixed", 0, 2**bits - 1) if bits > 8 else InfraredRange("full")
