@@ -21,6 +21,7 @@ SMALL = 1e-3  # an edge strength far below a grey level's, so that its root has 
 WINDOWS = (17, 9, 5, 3)  # sides of VIFF's Gaussians by scale; sigma is a fifth
 SCALE_WEIGHTS = (1 / 2.15, 0.0, 0.15 / 2.15, 1 / 2.15)
 NEURAL_NOISE = 0.005  # variance, for images in [0, 1]
+ROUNDING = 1e-6  # variance; a fifteenth of a grey level squared, far above what float32 loses
 SMALLEST = 41  # pixels; VIFF's fourth scale has no place below
 
 
@@ -115,7 +116,7 @@ def _information(planes: Tensor, size: int) -> tuple[Tensor, Tensor]:
     variances = (squares - means.square()).clamp(min=0)
     of_fused, of_sources = variances[:, :1], variances[:, 1:]
     covariances = crossed - means[:, :1] * means[:, 1:]
-    gains = (covariances / (of_sources + 1e-7)).clamp(min=0)
+    gains = (covariances / (of_sources + ROUNDING)).clamp(min=0)
     noises = (of_fused - gains * covariances).clamp(min=1e-9)
     place = gains.argmin(dim=1, keepdim=True)
     gain, noise, variance = (values.gather(1, place) for values in (gains, noises, of_sources))
