@@ -51,11 +51,11 @@ class RelativeDominance(nn.Module):
         self.joint = joint
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the dominance map of each source."""
+        """Return the dominance map of each source, in the parameters' precision: bfloat16 has few steps near 1/2."""
         certainty = self.conv(features)
         if self.joint:
             certainty = certainty - swap_sources(certainty)
-        return certainty.sigmoid()
+        return certainty.to(self.conv.weight.dtype).sigmoid()
 
 
 class CrossEnhancement(nn.Module):
@@ -151,7 +151,8 @@ class RelativeEnhancement(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(2B, C, H, W) -> enhanced features (2B, C, H, W) and dominance (2B, 1, H, W)."""
         dominance = self.dominance(features)
-        paths = [path(features, dominance) for path in (self.cross, self.self_) if path is not None]
+        gate = dominance.to(features.dtype)
+        paths = [path(features, gate) for path in (self.cross, self.self_) if path is not None]
         if self.join is None:
-            return dominance * features, dominance
+            return gate * features, dominance
         return self.join(torch.cat(paths, dim=1)), dominance
