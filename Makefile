@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo reproduce-table4 bench lint test test-slow clean
+.PHONY: help install demo reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 reproduce-beyond weights bench lint test test-slow clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +32,46 @@ reproduce-table4: $(INSTALLED)  ## the ablation: 15 trainings, their tests, and 
 	$(BIN)/dream-if sweep sweeps/table4.yaml --workers $(WORKERS) --preset experiments/$(PRESET).yaml -- \
 		--trainer.logger.save_dir=runs/table4/$(PRESET) $(if $(DATA),"--data.root=$(DATA)")
 	$(BIN)/dream-if tables 4 runs/table4/$(PRESET)
+
+# Tables 1 to 3 and what goes beyond them: on the public sets below DATA, or without it, and with PRESET=demo, on
+# generated scenes. WEIGHTS=file names the network, LPIPS=file AlexNet's weights, METHODS=file a YAML of your own, LIMIT=20 so
+# many pairs of each set. What is scored is not scored again.
+DEMO_WEIGHTS := runs/demo/version_0/checkpoints/best.ckpt
+TABLES := $(if $(filter demo,$(PRESET)),demo,$(if $(DATA),paper,demo))
+METHODS ?= experiments/tables/$(TABLES).yaml
+WEIGHTS ?= $(if $(filter demo,$(TABLES)),$(DEMO_WEIGHTS),small)
+TABLE = $(BIN)/dream-if tables $(1) $(METHODS) --weights $(WEIGHTS) --out runs/tables/$(TABLES) \
+	$(if $(DATA),"--data=$(DATA)") $(if $(LPIPS),"--lpips-weights=$(LPIPS)") $(if $(LIMIT),--limit $(LIMIT))
+TRAINED := $(INSTALLED) $(filter $(DEMO_WEIGHTS),$(WEIGHTS))
+
+$(DEMO_WEIGHTS): | $(INSTALLED)
+	$(BIN)/dream-if fit --config experiments/demo.yaml
+
+reproduce-table1: $(TRAINED)  ## methods on clean pairs; with DATA=folder/of/sets on those that are there
+	$(call TABLE,1)
+
+reproduce-table2: $(TRAINED)  ## methods on corrupted pairs, the others also after a restorer
+	$(call TABLE,2)
+
+reproduce-table3: $(TRAINED)  ## methods on six kinds of corruption, and over their levels
+	$(call TABLE,3)
+	$(call TABLE,severity)
+
+reproduce-beyond: $(TRAINED)  ## methods on unregistered pairs, and what they cost
+	$(call TABLE,shift)
+	$(call TABLE,efficiency)
+
+reproduce:  ## all tables; PRESET=demo on generated scenes within half an hour on two CPU cores
+	$(MAKE) reproduce-table1 reproduce-table2 reproduce-table3 reproduce-beyond
+	$(MAKE) reproduce-table4 $(if $(filter demo,$(TABLES)),PRESET=table4_scenes DATA=,\
+		PRESET=full DATA=$(firstword $(wildcard $(DATA)/LLVIP $(DATA)/llvip) $(DATA)))
+
+# DATA holds llvip, roadscene and msrs, each with train/{vi,ir}: see docs/model_card_small.md for which pairs.
+weights: $(INSTALLED)  ## train the shipped weights again, with DATA=path/to/the/sets: an hour and a half on two CPU cores
+	$(if $(DATA),,$(error make weights needs DATA=folder with llvip, roadscene and msrs in it))
+	$(BIN)/dream-if fit --config experiments/weights_small.yaml --data.root "[$(DATA)/llvip,$(DATA)/roadscene,$(DATA)/msrs]"
+	$(BIN)/dream-if publish "$$(ls -td runs/weights/version_* | head -1)" --name small --commit "$$(git rev-parse HEAD)" \
+		--terms "Trained on LLVIP, RoadScene and MSRS; LLVIP is free for non-commercial use alone, the other two state no licence."
 
 # On a busy machine add THREADS=1: ratios then come from processor time, which does not depend on who else is at work.
 bench: $(INSTALLED)  ## speed and memory against plain versions, into runs/bench: about 25 minutes on two quiet cores

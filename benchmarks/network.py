@@ -196,7 +196,9 @@ def measure(options: argparse.Namespace, networks: dict[str, dict[str, Any]]) ->
     memory = options.memory * 1e9
     results: list[Result] = []
     for case in cases(list(networks), options.sizes, options.batches):
-        out, taken, free = [], [], memory
+        out: list[Result] = []
+        taken: list[Arm] = []
+        free = memory
         for arm in reversed(arms_for(case, options, compiler)):  # all hold memory at once; those that need least first
             seconds, needed = expectation(case, arm, results)
             if seconds > options.limit:

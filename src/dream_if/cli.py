@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+from dream_if.app import command as app
 from dream_if.callbacks import name_project
 from dream_if.data.check import check_pairs, format_report
 from dream_if.data.degrade import degrade
@@ -23,7 +24,10 @@ from dream_if.data.prepared import describe, find_damage, is_prepared, read_mani
 from dream_if.data.scenes import save_scenes
 from dream_if.errors import InputError
 from dream_if.evaluation import command as evaluation
+from dream_if.export import command as export
+from dream_if.figures import command as figures
 from dream_if.inference import command as inference
+from dream_if.inference import publish
 from dream_if.messages import explain
 from dream_if.metrics.catalogue import catalogue
 from dream_if.sweeps import command as sweeps
@@ -41,14 +45,18 @@ Trains, tests and uses Dream-IF, a network that fuses visible and infrared image
   validate     score a checkpoint on the validation pairs
   test         score a checkpoint on the test sets, beside classical methods
   predict      fuse the test pairs with a checkpoint, and write the images
-  fuse V I     fuse two pictures, or two folders of them, with trained weights
+  fuse V I     fuse two pictures, two folders of them or two videos, with trained weights
+  app          fuse pictures in the browser
+  export       write trained weights as one file for ONNX Runtime or torch
+  publish RUN  make weights of a training that fuse finds by name
   check DATA   list the pairs in a folder, and what is wrong with them
   prepare      pack the pairs in a folder into files that are read without decoding
   scenes OUT   write generated pairs as image files
   degrade      write the test pairs of a folder corrupted, as test sees them
   evaluate     score folders of fused images, of any method
+  figure       draw fused images side by side with zoom boxes, or dominance maps
   sweep FILE   run the grid of a W&B sweep file here, without W&B
-  tables N     make table N of the paper from finished runs
+  tables N     make a table of the paper, from finished runs or by running methods
   metrics      list the metrics, with their conventions and sources
 
 dream-if VERB --help lists the options of a verb. To begin with: dream-if fit --config experiments/demo.yaml
@@ -134,7 +142,11 @@ OWN_VERBS: dict[str, Callable[..., int]] = {
 }
 COMMANDS = {  # verbs with a module of their own for their options
     "fuse": inference,
+    "app": app,
+    "export": export,
+    "publish": publish,
     "evaluate": evaluation,
+    "figure": figures,
     "sweep": sweeps,
     "tables": tables,
 }

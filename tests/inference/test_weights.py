@@ -8,8 +8,9 @@ from safetensors.torch import save_file
 
 from dream_if.errors import InputError
 from dream_if.inference import load_network
-from dream_if.inference.weights import digest, shipped
+from dream_if.inference.weights import digest
 from dream_if.models import DreamIF
+from dream_if.models.shipped import shipped
 
 
 def same(one: DreamIF, other: DreamIF) -> bool:

@@ -13,18 +13,11 @@ from torch import Tensor
 
 from dream_if.errors import InputError
 from dream_if.models import DreamIF
+from dream_if.models.shipped import SHIPPED, read_weights, shipped
 
-__all__ = ["SHIPPED", "digest", "load_network", "shipped"]
-
-SHIPPED = Path(__file__).resolve().parents[1] / "weights"
-"""Folder of the package's own weights: ``<name>.safetensors``, and ``<name>.json`` with the network under ``net``."""
+__all__ = ["digest", "load_network"]
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-
-
-def shipped(folder: Path = SHIPPED) -> list[str]:
-    """Names of the weights that come with the package."""
-    return sorted(path.stem for path in folder.glob("*.safetensors") if path.with_suffix(".json").is_file())
 
 
 def load_network(weights: str | Path, folder: Path = SHIPPED) -> DreamIF:
@@ -69,13 +62,11 @@ def digest(net: DreamIF) -> str:
 
 def _from_settings(path: Path) -> DreamIF:
     """Tensors in safetensors, and the network's arguments under ``net`` in the JSON beside them."""
-    beside = path.with_suffix(".json")
     try:
-        settings = json.loads(beside.read_text())["net"]
-        tensors = load_file(path)
+        settings, tensors = read_weights(path)
     except Exception as error:  # safetensors has an error of its own, JSON and files have theirs
         raise InputError(
-            f"{path}: not weights with {beside.name} beside them that names the network under 'net' ({error})."
+            f"{path}: not weights with {path.stem}.json beside them that names the network under 'net' ({error})."
         ) from error
     return _built(settings, tensors, path)
 

@@ -112,7 +112,7 @@ def _information(planes: Tensor, size: int) -> tuple[Tensor, Tensor]:
         size: of the window.
     """
     products = torch.cat([planes, planes.square(), planes[:, :1] * planes[:, 1:]], dim=1)
-    means, squares, crossed = _average(products, size).split([3, 3, 2], dim=1)
+    means, squares, crossed = torch.split(_average(products, size), [3, 3, 2], dim=1)
     variances = (squares - means.square()).clamp(min=0)
     of_fused, of_sources = variances[:, :1], variances[:, 1:]
     covariances = crossed - means[:, :1] * means[:, 1:]

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple, cast, final
+from pathlib import Path
+from typing import Any, NamedTuple, Self, cast, final
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from dream_if.models.enhancement import RelativeEnhancement, halves
 from dream_if.models.restormer import Downsample, PatchEmbedding, TransformerBlock, Upsample, blocks
+from dream_if.models.shipped import SHIPPED, read_weights, shipped
 
 __all__ = ["DreamIF", "FusionOutput"]
 
@@ -180,6 +182,21 @@ class DreamIF(
             nn.Conv2d(widths[0], 3, 3, padding=1, bias=False),
         )
         self.to(memory_format=torch.channels_last)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> Self:
+        """A trained network: a name of shipped weights, a folder that ``save_pretrained`` wrote, or an id of the hub.
+
+        A name of shipped weights is stronger than a folder of the same name; ``./small`` means the folder. Arguments
+        are those of `huggingface_hub.ModelHubMixin.from_pretrained`; shipped weights need none. In evaluation mode.
+        """
+        name = str(pretrained_model_name_or_path)
+        if name not in shipped():
+            return cast(Self, super().from_pretrained(pretrained_model_name_or_path, **kwargs))
+        settings, tensors = read_weights(SHIPPED / f"{name}.safetensors")
+        net = cls(**settings)
+        net.load_state_dict(tensors)
+        return net.eval()
 
     @property
     def config(self) -> dict[str, Any]:

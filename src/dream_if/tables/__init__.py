@@ -1,1 +1,1 @@
-"""The paper's tables, made from the folders that finished runs leave."""
+"""The paper's tables: the ablation from finished runs, the others by running methods on test sets."""

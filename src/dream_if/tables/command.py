@@ -1,37 +1,90 @@
-"""`dream-if tables`: a table of the paper from finished runs."""
+"""`dream-if tables`: a table of the paper, from finished runs or by running methods."""
 
 import argparse
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dream_if.errors import InputError
+from dream_if.evaluation.journal import Journal
+from dream_if.files import make_folder, write_atomically
+from dream_if.inference.fuser import find_device
 from dream_if.tables.ablation import make_ablation
+from dream_if.tables.comparison import Comparison, compare_methods
+from dream_if.tables.document import Document
+from dream_if.tables.efficiency import efficiency
+from dream_if.tables.grids import per_image_csv
+from dream_if.tables.looks import draw_extremes
+from dream_if.tables.plan import TABLES, Plan, read_plan
 from dream_if.tables.runs import find_runs
+from dream_if.tables.severity import severity
+from dream_if.tables.shift import shift
+from dream_if.tables.table1 import table1
+from dream_if.tables.table2 import table2
+from dream_if.tables.table3 import table3
 from dream_if.tables.table4 import table4
+from dream_if.threads import choose_threads, use_threads
 
 __all__ = ["add_arguments", "run"]
+
+ABLATION = "4"
+COMPARED: dict[str, Callable[[Comparison], Document]] = {
+    "1": table1,
+    "2": table2,
+    "3": table3,
+    "severity": severity,
+    "shift": shift,
+}
+DEFAULT_PLAN = "experiments/tables/demo.yaml"
+JOURNAL = "scores.jsonl"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command, to a parser of argparse or jsonargparse."""
-    parser.add_argument("table", choices=["4"], help="number of the table in the paper: 4 is the ablation")
     parser.add_argument(
-        "runs",
+        "table",
+        choices=["1", "2", "3", ABLATION, *TABLES[3:]],
+        help="table of the paper: 1 clean pairs, 2 corrupted, two-stage, 3 corrupted, one-stage, 4 the ablation; or "
+        "beyond it: severity, shift, efficiency",
+    )
+    parser.add_argument(
+        "source",
         nargs="?",
-        default="runs/table4",
-        metavar="RUNS",
-        help="folder below which the runs lie, at any depth",
+        metavar="SOURCE",
+        help=f"a YAML file with methods and sets ({DEFAULT_PLAN} if left out); for table 4 the folder below which the "
+        "runs lie, at any depth (runs/table4)",
     )
     parser.add_argument(
         "--out",
         metavar="FOLDER",
-        help="where table4.md, table4.csv, table4.html and table4.png go; the folder of the runs if left out",
+        help="where the table goes as .md, .csv, .html and .png, and its scores as scores.jsonl, with which a run that "
+        "was stopped goes on; runs/tables if left out, for table 4 the folder of the runs",
     )
+    parser.add_argument("--data", default="data", metavar="FOLDER", help="what {data} in the YAML file stands for")
+    parser.add_argument(
+        "--weights", default="small", help="what {weights} in the YAML file stands for, as for dream-if fuse"
+    )
+    parser.add_argument("--lpips-weights", metavar="FILE", help="AlexNet weights for the LPIPS metrics")
+    parser.add_argument("--limit", type=int, metavar="N", help="so many pairs of each set, spread over its names")
+    parser.add_argument(
+        "--panels",
+        type=int,
+        default=0,
+        metavar="K",
+        help="draw the K best and K worst images of our method, by set, condition and metric, into panels/",
+    )
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; auto takes a GPU if there is one"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of torch; found out if left out")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make a table of the paper from finished runs, and return the exit status.
+    """Make a table of the paper from finished runs, or by running methods on test sets, and return the exit status.
 
     Args:
         options: what a parser with `add_arguments` returned.
@@ -40,11 +93,57 @@ def run(options: argparse.Namespace) -> int:
         0.
 
     Raises:
-        InputError: Runs are missing, doubled, unreadable or not comparable, or the output cannot be written.
+        InputError: A file, set, method or run is missing or cannot be used, or the output cannot be written.
     """
-    runs = Path(options.runs).expanduser()
-    out = runs if options.out is None else Path(options.out).expanduser()
-    document = table4(make_ablation(find_runs(runs), runs))
+    if options.table == ABLATION:
+        runs = Path(options.source or "runs/table4").expanduser()
+        out = runs if options.out is None else Path(options.out).expanduser()
+        _deliver(table4(make_ablation(find_runs(runs), runs)), out)
+        return 0
+    for name, least in (("limit", 1), ("panels", 0)):
+        value = getattr(options, name)
+        if value is not None and value < least:
+            raise InputError(f"--{name}: expected {least} or more, got {value}.")
+    use_threads(choose_threads(options.threads))
+    device = find_device(options.device)
+    plan = read_plan(
+        Path(options.source or DEFAULT_PLAN).expanduser(),
+        options.table,
+        data=Path(options.data).expanduser(),
+        weights=options.weights,
+        device=device,
+        limit=options.limit,
+    )
+    out = make_folder(Path(options.out or "runs/tables").expanduser())
+    for sentence in plan.missing:
+        sys.stderr.write(f"Left out {sentence}\n")
+    if options.table == "efficiency":
+        _deliver(efficiency(plan, device), out)
+        return 0
+    _compare(plan, out, options)
+    return 0
+
+
+def _compare(plan: Plan, out: Path, options: argparse.Namespace) -> None:
+    """Score the methods, and write the table, the scores of single images, and panels."""
+    device = find_device(options.device)
+    weights = None if options.lpips_weights is None else Path(options.lpips_weights).expanduser()
+    with _progress() as advance:
+        comparison = compare_methods(
+            plan, Journal(out / JOURNAL), lpips_weights=weights, device=device, progress=advance
+        )
+    for sentence in comparison.left_out:
+        sys.stderr.write(f"{sentence}\n")
+    document = COMPARED[plan.table](comparison)
+    write_atomically(out / f"{document.name}_images.csv", per_image_csv(comparison).encode())
+    _deliver(document, out)
+    if options.panels:
+        drawn = draw_extremes(comparison, options.panels, out / "panels" / document.name, device)
+        sys.stdout.write(f"Wrote {len(drawn)} panels to {out / 'panels' / document.name}\n")
+
+
+def _deliver(document: Document, out: Path) -> None:
+    """Write and print a document."""
     written = document.write(out)
     console = Console()
     if console.is_terminal:
@@ -52,4 +151,12 @@ def run(options: argparse.Namespace) -> int:
     else:  # bold and underlined would be lost
         sys.stdout.write(document.markdown())
     sys.stdout.write(f"Wrote {', '.join(path.name for path in written)} to {out}\n")
-    return 0
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on the standard error."""
+    columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("scoring", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,0 +1,153 @@
+"""What happens behind the page: files that were uploaded become what is shown. Nothing here knows Gradio."""
+
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from dream_if.app.damage import Damage, Source
+from dream_if.app.display import Shown, shown, shown_infrared, shown_map, shown_visible
+from dream_if.errors import InputError
+from dream_if.inference import Fuser
+from dream_if.inference.engine import FusedPicture, Settings, fuse_pictures
+from dream_if.inference.pictures import Picture, read_picture
+from dream_if.inference.values import Colour, InfraredRange
+from dream_if.inference.writing import write_picture
+
+__all__ = ["Demo", "Map", "Outcome"]
+
+
+@dataclass(frozen=True)
+class Map:
+    """A dominance map in colours, (h, w, 3) of uint8, and its least and largest value in words."""
+
+    image: Shown
+    span: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One fusion, as the page shows it.
+
+    Attributes:
+        visible: the visible source as the network saw it, (h, w, 3) of uint8.
+        fused: the fused picture, likewise; both are made smaller where they are larger than a screen.
+        dominance_visible: None where the network has no dominance maps.
+        dominance_infrared: likewise.
+        file: the fused picture as a PNG file, in the size of its sources.
+        summary: what was done, in Markdown.
+    """
+
+    visible: Shown
+    fused: Shown
+    dominance_visible: Map | None
+    dominance_infrared: Map | None
+    file: Path
+    summary: str
+
+
+class Demo:
+    """Fuses what was uploaded.
+
+    Args:
+        fuser: network and device.
+        folder: where fused pictures are written to, each in a folder of its own.
+    """
+
+    def __init__(self, fuser: Fuser, folder: Path) -> None:
+        self.fuser = fuser
+        self.folder = folder
+        self.fusing, self.previewing = Lock(), Lock()  # neither waits for the other, each for its like
+
+    def finish(self) -> None:
+        """Wait for what is going on, and begin nothing more: a process that ends while torch computes is aborted."""
+        self.fusing.acquire()
+        self.previewing.acquire()
+
+    def preview(self, file: str | None, source: Source, damage: Damage, infrared_range: str) -> Shown | None:
+        """A source as the network will see it; None where none was uploaded.
+
+        Raises:
+            InputError: The file is no picture, or the settings cannot be used.
+        """
+        if file is None:
+            return None
+        span = InfraredRange.parse(infrared_range if source == "infrared" else "auto")
+        with self.previewing:
+            picture = damage.done_to(_read(file), source, span)
+            return shown_visible(picture) if source == "visible" else shown_infrared(picture, _span_after(damage, span))
+
+    def fuse(
+        self, visible: str | None, infrared: str | None, damage: Damage, colour: Colour, infrared_range: str
+    ) -> Outcome:
+        """Fuse two uploaded files.
+
+        Args:
+            visible: file of the visible source; None where none was uploaded.
+            infrared: likewise.
+            damage: what the sources suffer before.
+            colour: ``rgb``, ``ycbcr`` or ``grey``, see `dream_if.inference.values.coloured`.
+            infrared_range: ``auto``, ``percentile``, ``full`` or ``LOW,HIGH``, see `InfraredRange`.
+
+        Raises:
+            InputError: A file is missing or no picture, sizes differ, or the settings cannot be used.
+        """
+        if visible is None or infrared is None:
+            missing = "visible" if visible is None else "infrared"
+            raise InputError(f"The {missing} picture is missing: upload one, or take an example pair.")
+        with self.fusing:
+            return self._fused(visible, infrared, damage, colour, InfraredRange.parse(infrared_range))
+
+    def _fused(self, visible: str, infrared: str, damage: Damage, colour: Colour, span: InfraredRange) -> Outcome:
+        seen = damage.done_to(_read(visible), "visible", span)
+        heated = damage.done_to(_read(infrared), "infrared", span)
+        settings = Settings(colour, _span_after(damage, span))
+        start = time.perf_counter()
+        [fused] = fuse_pictures(self.fuser, [(seen, heated)], settings, maps=self.fuser.has_dominance)
+        seconds = time.perf_counter() - start
+        file = Path(tempfile.mkdtemp(dir=self.folder)) / f"{Path(visible).stem}_fused.png"
+        notes = (*seen.notes, *heated.notes) if damage.hits("infrared") else fused.notes  # the range was told before
+        notes = (*notes, *write_picture(file, fused.picture()))
+        return Outcome(
+            visible=shown_visible(seen),
+            fused=shown(fused.values),
+            dominance_visible=_map(fused.dominance_visible),
+            dominance_infrared=_map(fused.dominance_infrared),
+            file=file,
+            summary=_summary(self.fuser, fused, damage, seconds, notes),
+        )
+
+
+def _read(file: str) -> Picture:
+    """A picture that messages call by the name under which it was uploaded, not by where the page keeps it."""
+    path = Path(file)
+    try:
+        picture = read_picture(path)
+    except InputError as error:
+        raise InputError(str(error).replace(str(path), path.name)) from error
+    notes = tuple(note.replace(str(path), path.name) for note in picture.notes)
+    return replace(picture, name=path.name, notes=notes)
+
+
+def _span_after(damage: Damage, span: InfraredRange) -> InfraredRange:
+    """The range of the infrared source after `Damage.done_to`, which leaves values from 0 to 1."""
+    return InfraredRange("full") if damage.hits("infrared") else span
+
+
+def _map(values: npt.NDArray[np.float32] | None) -> Map | None:
+    return None if values is None else Map(*shown_map(values))
+
+
+def _summary(fuser: Fuser, fused: FusedPicture, damage: Damage, seconds: float, notes: tuple[str, ...]) -> str:
+    height, width = fused.values.shape[:2]
+    tiles = f" in tiles of {fused.tile[1]} x {fused.tile[0]}" if fused.tile else ""
+    lines = [f"**{width} x {height} pixels**, fused{tiles} in {seconds:.1f} s in {fuser.precision} on {fuser.device}."]
+    if damage.kinds:
+        suffered = ", ".join(f"{kind} {level}" for kind, level in damage.kinds.items())
+        whose = "both sources" if damage.sources == "both" else f"the {damage.sources} source"
+        lines.append(f"Before it, {whose} suffered: {suffered} (seed {damage.seed}).")
+    return "\n\n".join([*lines, *(f"Note: {note}." for note in notes)])

@@ -1,0 +1,233 @@
+"""The page: what is on it, and what calls what. The one module that knows Gradio."""
+
+import html
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from dream_if.app.damage import CHAIN, MOST, SUFFERERS, Damage, Source
+from dream_if.app.demo import Demo, Map
+from dream_if.app.examples import Example
+from dream_if.app.offline import OfflineOnly
+from dream_if.errors import InputError
+from dream_if.inference.values import COLOURS
+
+__all__ = ["build", "serve"]
+
+TITLES = {
+    "rain": "Rain",
+    "blur": "Blur",
+    "resize": "Low resolution",
+    "poisson": "Photon noise",
+    "speckle": "Speckle noise",
+    "gaussian": "Gaussian noise",
+}
+ENDINGS = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"]
+QUEUE = 16  # visitors who may wait for their turn; one fusion goes on at a time
+
+ABOUT = """\
+# Dream-IF
+Fuses a visible and an infrared picture of one scene into one, in its own size. Both must show it from the same place, \
+pixel by pixel. Uploads are deleted when the server stops."""
+DOMINANCE = "Dominance is how much each source was trusted at a pixel: dark the map's least value, yellow its largest."
+CSS = """
+.gradio-container {max-width: 1480px !important}
+#examples .thumbnail-item {aspect-ratio: 8 / 3}
+#examples .grid-wrap {min-height: 0; padding-top: 26px}
+"""
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}  # for this page alone, no interface for programs
+FONTS = ("system-ui", "sans-serif")  # of the visitor's machine: Gradio's own come from a server of Google
+
+
+def build(demo: Demo, examples: Sequence[Example]) -> gr.Blocks:
+    """The page, not yet served.
+
+    Args:
+        demo: what it calls.
+        examples: pairs to choose from, none or more.
+    """
+    with gr.Blocks(title="Dream-IF", analytics_enabled=False) as page:
+        gr.Markdown(ABOUT)
+        with gr.Row():
+            with gr.Column(scale=2, min_width=360):
+                visible = _upload("Visible picture", "visible")
+                infrared = _upload("Infrared picture", "infrared")
+                gallery = _gallery(examples)
+                with gr.Row():
+                    colour = gr.Dropdown(list(COLOURS), value="rgb", label="Colours", elem_id="colour")
+                    span = gr.Dropdown(
+                        ["auto", "percentile", "full"],
+                        value="auto",
+                        label="Infrared range (or LOW,HIGH)",
+                        allow_custom_value=True,
+                        elem_id="range",
+                    )
+                button = gr.Button("Fuse", variant="primary", size="lg", elem_id="fuse")
+                with gr.Accordion("Degrade the sources first", open=True):
+                    with gr.Row():
+                        sliders = _sliders()
+                    with gr.Row():
+                        sources = gr.Radio(
+                            list(SUFFERERS), value="both", label="Degraded source", scale=3, elem_id="sufferers"
+                        )
+                        seed = gr.Number(0, label="Seed", precision=0, scale=1, min_width=80, elem_id="seed")
+            with gr.Column(scale=3, min_width=480):
+                compared = gr.ImageSlider(
+                    label="Visible | fused",
+                    format="png",
+                    interactive=False,
+                    max_height=640,
+                    buttons=["fullscreen"],
+                    elem_id="fused",
+                )
+                download = gr.DownloadButton("Download the fused picture", interactive=False, elem_id="download")
+                summary = gr.Markdown("", elem_id="summary")
+                with gr.Row():
+                    seen = _picture("Visible, as the network sees it", "seen")
+                    heated = _picture("Infrared, as the network sees it", "heated")
+                with gr.Row():
+                    trust_visible = _picture("Dominance, visible", "dominance_visible")
+                    trust_infrared = _picture("Dominance, infrared", "dominance_infrared")
+                gr.Markdown(DOMINANCE)
+
+        settings = [sources, seed, *sliders]
+        rows: list[tuple[gr.File, gr.Image, Source]] = [(visible, seen, "visible"), (infrared, heated, "infrared")]
+        for file, view, source in rows:
+            gr.on(
+                [file.change, *(control.change for control in (span, *settings))],
+                _previewing(demo, source),
+                inputs=[file, span, *settings],
+                outputs=view,
+                show_progress="hidden",
+                trigger_mode="always_last",
+                **PRIVATE,
+            )
+        fusing: dict[str, Any] = {
+            "fn": _fusing(demo),
+            "inputs": [visible, infrared, colour, span, *settings],
+            "outputs": [compared, trust_visible, trust_infrared, download, summary],
+            "concurrency_limit": 1,
+            "concurrency_id": "network",
+            **PRIVATE,
+        }
+        button.click(**fusing)
+        gallery.select(_choosing(examples), outputs=[visible, infrared], **PRIVATE).success(**fusing)
+    return page
+
+
+def serve(page: gr.Blocks, host: str, port: int | None, share: bool) -> gr.Blocks:
+    """Serve the page, and go on.
+
+    Args:
+        page: as `build` made it.
+        host: address to listen on.
+        port: None for the first free one from Gradio's usual one on.
+        share: show it to the world, by a tunnel through Gradio's server.
+
+    Raises:
+        InputError: The address cannot be had.
+    """
+    page.queue(max_size=QUEUE)
+    try:
+        page.launch(
+            server_name=host,
+            server_port=port,
+            share=share,
+            prevent_thread_lock=True,
+            quiet=not share,
+            ssr_mode=False,
+            footer_links=[],
+            run_history=False,
+            theme=gr.themes.Default(font=FONTS, font_mono=("ui-monospace", "monospace")),
+            css=CSS,
+            app_kwargs={"middleware": [Middleware(OfflineOnly)]},
+        )
+    except OSError as error:
+        raise InputError(f"the page cannot be served on {host}, port {port or 'any'}: {error}.") from error
+    return page
+
+
+def _upload(label: str, name: str) -> gr.File:
+    return gr.File(label=label, file_types=ENDINGS, height=140, elem_id=name)
+
+
+def _picture(label: str, name: str) -> gr.Image:
+    return gr.Image(label=label, format="png", interactive=False, buttons=["fullscreen"], elem_id=name)
+
+
+def _gallery(examples: Sequence[Example]) -> gr.Gallery:
+    return gr.Gallery(
+        [example.thumbnail for example in examples],
+        label="Or an example pair: generated scenes",
+        format="png",
+        columns=2,
+        height="auto",
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        visible=bool(examples),
+        elem_id="examples",
+    )
+
+
+def _sliders() -> list[gr.Slider]:
+    """One for each kind, in the order of `CHAIN`."""
+    return [gr.Slider(0, MOST, value=0, step=1, label=TITLES[kind], min_width=180, elem_id=kind) for kind in CHAIN]
+
+
+def _damage(sources: Any, seed: Any, levels: Sequence[Any]) -> Damage:
+    return Damage(dict(zip(CHAIN, levels, strict=True)), sources, seed or 0)  # the box may be empty
+
+
+def _previewing(demo: Demo, source: Source) -> Callable[..., Any]:
+    def preview(file: str | None, span: str, sources: Any, seed: Any, *levels: Any) -> Any:
+        with _as_message():
+            return demo.preview(file, source, _damage(sources, seed, levels), span)
+
+    return preview
+
+
+def _fusing(demo: Demo) -> Callable[..., Any]:
+    def fuse(
+        visible: str | None, infrared: str | None, colour: Any, span: str, sources: Any, seed: Any, *levels: Any
+    ) -> Any:
+        with _as_message():
+            outcome = demo.fuse(visible, infrared, _damage(sources, seed, levels), colour, span)
+        return (
+            (outcome.visible, outcome.fused),
+            _trust("visible", outcome.dominance_visible),
+            _trust("infrared", outcome.dominance_infrared),
+            gr.DownloadButton(value=outcome.file, interactive=True),
+            outcome.summary,
+        )
+
+    return fuse
+
+
+def _trust(source: Source, found: Map | None) -> gr.Image:
+    title = f"Dominance, {source}"
+    return (
+        gr.Image(None, label=f"{title}: none in this network")
+        if found is None
+        else gr.Image(found.image, label=f"{title}: {found.span}")
+    )
+
+
+def _choosing(examples: Sequence[Example]) -> Callable[..., Any]:
+    def choose(chosen: gr.SelectData) -> tuple[str, str]:
+        example = examples[chosen.index]
+        return str(example.visible), str(example.infrared)
+
+    return choose
+
+
+@contextmanager
+def _as_message() -> Iterator[None]:
+    """A user's mistake as a message on the page."""
+    try:
+        yield
+    except InputError as error:
+        raise gr.Error(html.escape(str(error), quote=False), duration=20, print_exception=False) from error

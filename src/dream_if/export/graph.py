@@ -1,0 +1,103 @@
+"""The graph that is exported: the network with padding, cropping and clamping, for any batch, height and width."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from dream_if.errors import InputError
+from dream_if.models import DreamIF
+from dream_if.models.dream_if import MINIMUM_SIDE
+from dream_if.models.enhancement import halves
+
+__all__ = ["FREE_SIZES", "INPUTS", "OUTPUTS", "ExportedFusion", "trace"]
+
+INPUTS = ("visible", "infrared")
+OUTPUTS = ("fused", "dominance_visible", "dominance_infrared")
+FREE_SIZES = {0: "batch", 2: "height", 3: "width"}  # axis -> its name
+STEP = 8  # the network halves its input three times
+EXAMPLE = (2, 40, 56)  # pairs, rows, columns; all different, so that the trace does not take one for another
+
+
+class ExportedFusion(nn.Module):
+    """`DreamIF` as it is exported: what comes out is a picture, and of the size that went in.
+
+    Sizes that depend on the input are written here so that their divisibility by eight can be proved: a trace then
+    needs no conditions on the sizes. The numbers are those of ``DreamIF.forward``.
+
+    Args:
+        net: the network.
+        dominance: also return the dominance maps at full resolution.
+    """
+
+    def __init__(self, net: DreamIF, dominance: bool = False) -> None:
+        super().__init__()
+        self.net = net
+        self.dominance = dominance
+
+    def forward(self, visible: Tensor, infrared: Tensor) -> tuple[Tensor, ...]:
+        """Fuse a batch of pairs.
+
+        Args:
+            visible: (B, 3, H, W) in [0, 1], H and W at least 16.
+            infrared: (B, 1, H, W) in [0, 1].
+
+        Returns:
+            The fused images, (B, 3, H, W) in [0, 1]; and with ``dominance`` the maps of the visible and the infrared
+            source, (B, 1, H, W) in (0, 1).
+        """
+        height, width = visible.shape[-2:]
+        sources = torch.cat([visible, infrared.expand(visible.shape)])  # which tells a trace that they are as large
+        sources = mirrored(mirrored(sources, dim=2), dim=3)
+        fused, maps = self.net.fuse_stacked(sources.contiguous(memory_format=torch.channels_last))
+        fused = cropped(fused, height, width).clamp(0, 1)
+        if not self.dominance:
+            return (fused,)
+        return fused, *halves(cropped(maps[0], height, width))
+
+
+def mirrored(image: Tensor, dim: int) -> Tensor:
+    """Extend an axis at its end to a multiple of `STEP`, as reflection padding does."""
+    size = image.shape[dim]
+    last = size - 1
+    places = torch.arange(STEP * ((size + STEP - 1) // STEP), device=image.device)
+    return image.index_select(dim, last - (last - places).abs())
+
+
+def cropped(image: Tensor, height: int, width: int) -> Tensor:
+    """The upper left part of an image."""
+    rows, columns = (torch.arange(size, device=image.device) for size in (height, width))
+    return image.index_select(2, rows).index_select(3, columns)
+
+
+def trace(net: DreamIF, dominance: bool = False) -> ExportedProgram:
+    """The network as a graph of torch's operators, of which batch, height and width are free.
+
+    While it is traced the network knows that it is being compiled, and does not go by strips of rows: a graph would
+    hold as many of them as the example has.
+
+    Args:
+        net: the network, on the CPU, in float32 and in evaluation mode. It stays as it is.
+        dominance: also return the dominance maps; the network must have RD.
+
+    Raises:
+        InputError: This torch is too old to trace it.
+    """
+    tracing: Any = torch.fx.experimental._config
+    if not hasattr(tracing, "backed_size_oblivious"):
+        raise InputError(f"export needs a newer torch than {torch.__version__}; pip install --upgrade torch")
+    count, height, width = EXAMPLE
+    sizes = {axis: Dim(name, min=MINIMUM_SIDE if axis else 1) for axis, name in FREE_SIZES.items()}
+    # Else reshaping asks questions of sizes that need not be asked, such as whether 1 is a multiple of the width.
+    with torch.no_grad(), tracing.patch(backed_size_oblivious=True):
+        program = torch.export.export(
+            ExportedFusion(net, dominance).eval(),
+            (torch.rand(count, 3, height, width), torch.rand(count, 1, height, width)),
+            dynamic_shapes=dict.fromkeys(INPUTS, sizes),
+            strict=False,
+        )
+    # A convolution asks whether the batch has more than one pair, to choose a layout in memory, which no result
+    # depends on; a .pt2 would refuse single pairs for it. What stays says that the two sources are of one size.
+    program._guards_code = [guard for guard in getattr(program, "_guards_code", []) if "> 1" not in guard]
+    return program

@@ -1,0 +1,102 @@
+"""`dream-if publish`: a run's best weights as the two files that `dream-if fuse` finds by name."""
+
+import argparse
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from safetensors.torch import save
+
+from dream_if.errors import InputError
+from dream_if.files import make_folder, write_atomically
+from dream_if.inference.weights import digest, load_network
+from dream_if.models.shipped import SHIPPED
+
+__all__ = ["add_arguments", "publish", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command, to a parser of argparse or jsonargparse."""
+    parser.add_argument("run", metavar="RUN", help="folder of a finished training")
+    parser.add_argument("--name", required=True, help="by which `dream-if fuse --weights` is to find them")
+    parser.add_argument("--terms", default="", help="a sentence on the data's licences, for those who use the weights")
+    parser.add_argument("--commit", default="", help="of the code that trained them")
+    parser.add_argument("--out", metavar="FOLDER", help="where to; the package's own folder of weights if left out")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Publish a run's weights, and return 0.
+
+    Args:
+        options: what a parser with `add_arguments` returned.
+
+    Raises:
+        InputError: The run is not finished or damaged, or the output cannot be written.
+    """
+    out = SHIPPED if options.out is None else Path(options.out).expanduser()
+    path = publish(Path(options.run).expanduser(), options.name, out, terms=options.terms, commit=options.commit)
+    sys.stdout.write(f"Wrote {path} ({path.stat().st_size / 2**20:.1f} MiB) and {path.with_suffix('.json').name}\n")
+    return 0
+
+
+def publish(folder: Path, name: str, out: Path = SHIPPED, *, terms: str = "", commit: str = "") -> Path:
+    """Write the best weights of a run, in half precision, and beside them how they came about.
+
+    Half precision halves the file; what a network of float32 loses by it is less than bfloat16 loses in computing.
+
+    Args:
+        folder: of a finished training, with ``config.yaml``, ``metrics.json`` and ``checkpoints/best.ckpt``.
+        name: of the files, letters, digits, - and _.
+        out: where they go.
+        terms: a sentence on the data's licences.
+        commit: of the code that trained them.
+
+    Returns:
+        The path of the weights, ``<name>.safetensors``.
+
+    Raises:
+        InputError: The name cannot be one, or the run is not finished or damaged.
+    """
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise InputError(f"--name: expected letters, digits, - and _, got {name!r}.")
+    try:
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        fit = json.loads((folder / "metrics.json").read_text())["fit"]
+    except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
+        raise InputError(
+            f"{folder}: not the folder of a finished `dream-if fit`, which has config.yaml, and 'fit' in its "
+            f"metrics.json ({error})."
+        ) from error
+    net = load_network(folder / "checkpoints/best.ckpt").half()
+    blob = save({key: tensor.contiguous() for key, tensor in net.state_dict().items()})
+    told = {
+        "net": net.config,
+        "data": _without_places(config["data"]),
+        "terms": terms,
+        "training": {
+            "seed": config.get("seed_everything"),
+            "loss": config["model"]["loss"],
+            "optimizer": config["model"]["optimizer"],
+            "trainer": {key: config["trainer"].get(key) for key in ("max_epochs", "precision", "gradient_clip_val")},
+            "commit": commit,
+            **{key: fit.get(key) for key in ("epochs", "steps", "hardware", "versions", "best_by", "best_value")},
+        },
+        "validation": {key: value for key, value in fit.get("metrics", {}).items() if key.startswith("val/")},
+        "parameters": sum(tensor.numel() for tensor in net.parameters()),
+        "digest": digest(net),
+        "sha256": hashlib.sha256(blob).hexdigest(),
+    }
+    path = make_folder(out) / f"{name}.safetensors"
+    write_atomically(path, blob)
+    write_atomically(path.with_suffix(".json"), (json.dumps(told, indent=2) + "\n").encode())
+    return path
+
+
+def _without_places(data: dict[str, Any]) -> dict[str, Any]:
+    """The data's settings with the sets' names in place of their folders, which are of one machine."""
+    roots = data.get("root")
+    names = [Path(root).name for root in ([roots] if isinstance(roots, str) else roots or [])]
+    return {key: value for key, value in data.items() if key not in ("root", "test_root")} | {"root": names}

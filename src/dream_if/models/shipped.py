@@ -1,0 +1,28 @@
+"""The weights that come with the package: ``weights/<name>.safetensors``, and ``<name>.json`` with what they are."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+__all__ = ["SHIPPED", "read_weights", "shipped"]
+
+SHIPPED = Path(__file__).resolve().parents[1] / "weights"
+"""Folder of the package's own weights."""
+
+
+def shipped(folder: Path = SHIPPED) -> list[str]:
+    """Names of the weights that come with the package."""
+    return sorted(path.stem for path in folder.glob("*.safetensors") if path.with_suffix(".json").is_file())
+
+
+def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A network's arguments, from ``net`` in the JSON beside the file, and its tensors.
+
+    Raises:
+        OSError, ValueError, KeyError, safetensors.SafetensorError: One of the two files is missing or damaged.
+    """
+    settings: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())["net"]
+    return settings, load_file(path)

@@ -1,0 +1,203 @@
+"""What methods cost: parameters, operations, time and memory of one pair, each with its recipe."""
+
+import csv
+import io
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from dream_if.errors import InputError
+from dream_if.inference.memory import used_memory
+from dream_if.models import DreamIF
+from dream_if.render import Cell, Table
+from dream_if.tables.document import Document
+from dream_if.tables.inputs import CLEAN, Place
+from dream_if.tables.methods import SOURCES, Computed
+from dream_if.tables.plan import Plan, Row
+
+__all__ = ["Cost", "efficiency", "measure"]
+
+SIZE = (480, 640)
+REPEATS = 5
+WARM_UP = 1
+MIB = 2**20
+
+
+class Cost(NamedTuple):
+    """Cost of one row; None for what cannot be found out.
+
+    Attributes:
+        parameters: of the network; buffers do not count.
+        operations: multiplications with an addition, of convolutions and matrix products.
+        seconds: median of the repeats.
+        memory: bytes at the peak above those held before.
+    """
+
+    parameters: int | None
+    operations: float | None
+    seconds: float
+    memory: int | None
+
+
+def measure(row: Row, size: tuple[int, int], repeats: int, device: torch.device) -> Cost:
+    """Fuse a made-up pair some times.
+
+    Args:
+        row: what fuses, its restorer included.
+        size: height and width.
+        repeats: how often, after one that does not count.
+        device: where.
+    """
+    generator = torch.Generator().manual_seed(0)
+    visible, infrared = (torch.rand(1, channels, *size, generator=generator).to(device) for channels in (3, 1))
+    place = Place("made-up", CLEAN, "noise")
+
+    def once() -> None:
+        sources = (visible, infrared) if row.restorer is None else row.restorer(visible, infrared, place)
+        row.method.fuse(*sources, place)
+
+    for _ in range(WARM_UP):
+        once()
+    memory = _peak(once, device)
+    taken = []
+    for _ in range(repeats):
+        _wait(device)
+        begin = time.perf_counter()
+        once()
+        _wait(device)
+        taken.append(time.perf_counter() - begin)
+    return Cost(_parameters(row), _operations(row, visible, infrared), statistics.median(taken), memory)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _peak(once: Callable[[], None], device: torch.device) -> int | None:
+    """Bytes at the peak of a fusion above those held before it."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        held = torch.cuda.memory_allocated(device)
+        once()
+        return torch.cuda.max_memory_allocated(device) - held
+    status, forget = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    held = used_memory(device)
+    try:
+        forget.write_text("5")
+        once()
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    except (OSError, StopIteration):  # only Linux counts the peak anew
+        return None
+    return max(0, 1024 * int(line.split()[1]) - held)
+
+
+def _parameters(row: Row) -> int | None:
+    if row.method.module is None:
+        return 0 if row.method.says.endswith("source alone") else None
+    return sum(parameter.numel() for parameter in row.method.module.parameters())
+
+
+def _operations(row: Row, visible: Tensor, infrared: Tensor) -> float | None:
+    """Multiply-adds of convolutions and matrix products, which is what torch counts; None where it cannot look."""
+    if isinstance(row.method.module, DreamIF):
+        return _counted(row.method.module.config, (visible.shape[-2], visible.shape[-1]))
+    if not isinstance(row.method, Computed) or row.method.module is None:
+        return _parameters(row)  # 0 for a source alone, which computes nothing
+    if isinstance(row.method.module, torch.jit.ScriptModule):
+        return None  # its operators do not come by the counter
+    with FlopCounterMode(display=False) as counter:
+        row.method.fuse(visible, infrared, Place("made-up", CLEAN, "noise"))
+    return counter.get_total_flops() / 2
+
+
+def _counted(settings: dict[str, object], size: tuple[int, int]) -> float:
+    """Our network without computing anything, and whole: by strips, rows at their edges would count twice."""
+    net = DreamIF(**settings)  # type: ignore[arg-type]
+    with FakeTensorMode(allow_non_fake_inputs=True), FlopCounterMode(display=False) as counter:  # with gradient: whole
+        net(torch.empty(1, 3, *size), torch.empty(1, 1, *size))
+    return counter.get_total_flops() / 2
+
+
+def efficiency(plan: Plan, device: torch.device) -> Document:
+    """The costs of a plan's rows as a document.
+
+    Raises:
+        InputError: Size or repeats are no such thing.
+    """
+    size, repeats = plan.own.get("size", SIZE), plan.own.get("repeats", REPEATS)
+    if not (isinstance(size, list | tuple) and len(size) == 2 and all(isinstance(n, int) and n >= 16 for n in size)):
+        raise InputError(f"tables.efficiency.size: expected height and width from 16 pixels up, got {size!r}.")
+    if not isinstance(repeats, int) or repeats < 1:
+        raise InputError(f"tables.efficiency.repeats: expected 1 or more, got {repeats!r}.")
+    rows = [row for row in plan.rows if isinstance(row.method, Computed) and row.method.given_key not in SOURCES]
+    costs = {row.name: measure(row, (size[0], size[1]), repeats, device) for row in rows}
+    columns = {
+        "M parameters": [_shown(cost.parameters, 1e6, 3) for cost in costs.values()],
+        "GMAC": [_shown(cost.operations, 1e9, 2) for cost in costs.values()],
+        "ms": [_shown(cost.seconds, 1e-3, 1) for cost in costs.values()],
+        "MiB": [_shown(cost.memory, MIB, 0) for cost in costs.values()],
+    }
+    lines = [[Cell(text) for text in line] for line in zip(costs, *columns.values(), strict=True)]
+    title = f"Efficiency, one pair of {size[1]}x{size[0]} on {_device(device)}"
+    return Document(
+        name="efficiency",
+        title=title,
+        tables=[Table(["method", *columns], lines)],
+        notes=[
+            f"ms: median of {repeats} fusions of one made-up pair after {WARM_UP} that does not count, on the wall "
+            f"clock, float32, {torch.get_num_threads()} thread(s), with what restores the sources first, without "
+            "reading and writing files.",
+            "MiB: the most that the process holds in one further fusion, less what it held before"
+            + (" (torch's tensors on the GPU)." if device.type == "cuda" else " (resident memory, VmHWM of Linux)."),
+            "GMAC: multiplications with an addition, in thousands of millions: half of what torch's FlopCounterMode "
+            "counts, which is convolutions and matrix products. Classical methods do their work elsewhere, so theirs "
+            "say little. Parameters and GMAC are the method's, without a restorer's. A dash: torch cannot look inside.",
+            f"torch {torch.__version__}. Times hold for this machine and what else ran on it.",
+        ],
+        csv=_csv(costs),
+        plot=_plot(costs, title),
+        plot_says="Time against memory, a dot for each method",
+    )
+
+
+def _device(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU"
+
+
+def _shown(value: float | None, unit: float, digits: int) -> str:
+    return "–" if value is None else f"{value / unit:.{digits}f}"
+
+
+def _csv(costs: dict[str, Cost]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["method", *Cost._fields])
+    for name, cost in costs.items():
+        writer.writerow([name, *("" if value is None else value for value in cost)])
+    return text.getvalue()
+
+
+def _plot(costs: dict[str, Cost], title: str) -> bytes:
+    figure = Figure(figsize=(6.5, 4), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    for number, (name, cost) in enumerate(costs.items()):
+        place = 1e3 * cost.seconds, (cost.memory or 0) / MIB
+        axes.plot(*place, "o", color="#4d4d4d" if number else "#d6604d")
+        axes.annotate(name, place, textcoords="offset points", xytext=(5, 3), fontsize=7)
+    axes.set_xscale("log")
+    axes.set_xlabel("ms for a pair")
+    axes.set_ylabel("MiB at the peak")
+    axes.set_title(title, fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

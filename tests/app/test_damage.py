@@ -1,0 +1,100 @@
+"""What the sliders do to a source, against the degradations called one by one."""
+
+import numpy as np
+import pytest
+import torch
+
+from dream_if.app.damage import CHAIN, MOST, Damage
+from dream_if.data import degradations
+from dream_if.data.degradations import KINDS, sample_generator
+from dream_if.errors import InputError
+from dream_if.inference.pictures import Picture
+from dream_if.inference.values import InfraredRange
+
+AUTO = InfraredRange()
+
+
+@pytest.fixture
+def colour() -> Picture:
+    pixels = np.random.default_rng(1).integers(40, 220, (30, 36, 3), np.uint8)
+    return Picture(pixels, np.full((30, 36), 200, np.uint8), {"dpi": (72, 72)}, ("a note",), "scene.png")
+
+
+def test_every_kind_has_a_slider():
+    assert set(CHAIN) == set(KINDS)
+    for kind in CHAIN.values():
+        kind.at_level(MOST)
+        with pytest.raises(InputError):
+            kind.at_level(MOST + 1)
+
+
+def test_nothing_chosen_leaves_the_very_picture(colour):
+    assert Damage().done_to(colour, "visible", AUTO) is colour
+    assert Damage({"rain": 0}).done_to(colour, "visible", AUTO) is colour
+    assert Damage({"rain": 3}, "infrared").done_to(colour, "visible", AUTO) is colour
+    assert Damage({"rain": 3}, "infrared").hits("infrared")
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_one_kind_is_that_degradation(colour, name):
+    found = Damage({name: 2}, seed=5).done_to(colour, "visible", AUTO)
+    classes = [getattr(degradations, entry) for entry in degradations.__all__]
+    [kind] = [entry for entry in classes if getattr(entry, "name", None) == name]
+    image = torch.from_numpy(colour.pixels).permute(2, 0, 1) / 255
+    chance = sample_generator(5, 0, KINDS.index(name), "visible", "app")
+    expected = kind.at_level(2)(image, kind.at_level(2).draw(chance, (3, 30, 36)))
+    np.testing.assert_allclose(found.pixels, expected.permute(1, 2, 0).numpy(), atol=1e-6)
+    assert found.pixels.dtype == np.float32
+    assert np.abs(found.pixels - colour.pixels / 255).mean() > 0.005
+    assert (found.alpha == 200).all()
+    assert (found.metadata, found.name, found.notes) == ({"dpi": (72, 72)}, "scene.png", ("a note",))
+
+
+def test_rain_falls_before_the_sensor_is_noisy(colour):
+    both = Damage({"gaussian": 1, "rain": 4}).done_to(colour, "visible", AUTO).pixels
+    rain = Damage({"rain": 4}).done_to(colour, "visible", AUTO).pixels
+    noise = Damage({"gaussian": 1}).done_to(colour, "visible", AUTO).pixels - colour.pixels / np.float32(255)
+    inside = (both > 0.02) & (both < 0.98) & (rain < 1)  # not cut off at black or white
+    assert inside.mean() > 0.5
+    np.testing.assert_allclose((both - rain)[inside], noise[inside], atol=1e-5)
+
+
+def test_a_seed_repeats_and_another_does_not(colour):
+    first, again, other = (Damage({"poisson": 3}, seed=seed).done_to(colour, "visible", AUTO) for seed in (1, 1, 2))
+    assert (first.pixels == again.pixels).all()
+    assert (first.pixels != other.pixels).mean() > 0.5
+
+
+def test_the_sources_do_not_share_their_noise(colour):
+    grey = Picture(colour.pixels[:, :, :1])
+    seen, heated = (Damage({"gaussian": 3}).done_to(grey, source, AUTO).pixels for source in ("visible", "infrared"))
+    assert seen.shape == heated.shape == (30, 36, 1)
+    assert (seen != heated).mean() > 0.5
+
+
+def test_grey_stored_as_colours_gets_none(colour):
+    grey = Picture(np.repeat(colour.pixels[:, :, :1], 3, axis=2))
+    assert Damage({"gaussian": 4}).done_to(grey, "visible", AUTO).pixels.shape == (30, 36, 1)
+
+
+def test_infrared_counts_are_scaled_before(colour):
+    counts = Picture((7000 + colour.pixels[:, :, :1].astype(np.uint16)), name="counts.tif")
+    found = Damage({"blur": 1}).done_to(counts, "infrared", InfraredRange.parse("7000,7255"))
+    like = Damage({"blur": 1}).done_to(Picture(colour.pixels[:, :, :1]), "infrared", AUTO)
+    np.testing.assert_allclose(found.pixels, like.pixels, atol=1e-5)
+    assert found.notes == ("counts.tif: infrared values from 7000 (black) to 7255 (white)",)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"levels": {"fog": 1}}, "degradation fog at level 1"),
+        ({"levels": {"rain": 5}}, "rain at level 5: expected one of .* at 0 to 4"),
+        ({"levels": {"rain": 1.5}}, "rain at level 1.5"),
+        ({"sources": "neither"}, "expected both, visible, infrared, got 'neither'"),
+        ({"seed": None}, "seed: expected a whole number, got None"),
+    ],
+)
+def test_what_cannot_be_used_is_said(settings, words):
+    with pytest.raises(InputError, match=words):
+        Damage(**settings)

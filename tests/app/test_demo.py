@@ -1,0 +1,166 @@
+"""What happens behind the page, without a page."""
+
+from threading import Event, Thread
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import dream_if
+from dream_if.app.damage import Damage
+from dream_if.app.demo import Demo
+from dream_if.errors import InputError
+from dream_if.inference import Fuser
+from dream_if.inference.engine import fuse_pictures
+from dream_if.models import DreamIF
+
+NONE = Damage()
+SOURCES = ("visible", "infrared")
+
+
+@pytest.fixture
+def pair(uploads):
+    return str(uploads / "visible.png"), str(uploads / "infrared.png")
+
+
+def read(file) -> np.ndarray:
+    with Image.open(file) as image:
+        return np.asarray(image)
+
+
+class TestFuse:
+    def test_it_is_what_the_library_makes_of_the_files(self, demo, pair, fuser):
+        outcome = demo.fuse(*pair, NONE, "rgb", "auto")
+        fused, dominance_visible, _ = dream_if.fuse(*pair, weights=fuser, dominance=True)
+        assert (read(outcome.file) == np.asarray(fused)).all()
+        assert (outcome.fused == np.asarray(fused)).all()
+        assert (outcome.visible == read(pair[0])).all()
+        assert outcome.file.name == "visible_fused.png"
+        low, high = dominance_visible.min(), dominance_visible.max()
+        assert outcome.dominance_visible.span == f"{low:.3f} to {high:.3f}"
+        assert outcome.dominance_infrared.image.shape == (32, 40, 3)
+        assert outcome.summary.startswith("**40 x 32 pixels**, fused in ")
+        assert outcome.summary.endswith(" s in float32 on cpu.")
+
+    @pytest.mark.parametrize("colour", ["ycbcr", "grey"])
+    def test_colour_modes(self, demo, pair, fuser, colour):
+        outcome = demo.fuse(*pair, NONE, colour, "auto")
+        expected = np.asarray(dream_if.fuse(*pair, weights=fuser, colour=colour))
+        assert (read(outcome.file) == expected).all()
+        assert outcome.fused.shape == (32, 40, 3)
+
+    def test_degraded_sources_are_what_is_shown_and_fused(self, demo, pair, fuser):
+        damage = Damage({"gaussian": 3, "rain": 2}, seed=4)
+        outcome = demo.fuse(*pair, damage, "rgb", "auto")
+        seen, heated = (demo.preview(file, source, damage, "auto") for file, source in zip(pair, SOURCES, strict=True))
+        assert (outcome.visible == seen).all()
+        assert np.abs(seen.astype(int) - read(pair[0])).mean() > 5
+        assert np.abs(heated[:, :, 0].astype(int) - read(pair[1])).mean() > 5
+        # What is shown was rounded to 8 bit, what is fused was not.
+        expected = dream_if.fuse(seen, heated[:, :, 0], weights=fuser)
+        assert np.abs(outcome.fused.astype(int) - expected).max() <= 3
+        assert "both sources suffered: rain 2, gaussian 3 (seed 4)" in outcome.summary
+
+    def test_only_the_infrared_source(self, demo, pair):
+        damage = Damage({"blur": 4}, "infrared")
+        outcome = demo.fuse(*pair, damage, "rgb", "auto")
+        assert (outcome.visible == read(pair[0])).all()
+        assert (outcome.fused != demo.fuse(*pair, NONE, "rgb", "auto").fused).any()
+        assert "the infrared source suffered: blur 4" in outcome.summary
+
+    @pytest.mark.parametrize("levels", [{}, {"blur": 1}])
+    def test_infrared_of_16_bit(self, demo, pair, uploads, levels):
+        counts = 7000 + 4 * read(pair[1]).astype(np.uint16)
+        Image.fromarray(counts).save(uploads / "counts.tif")
+        damage = Damage(levels)
+        deep = demo.fuse(pair[0], str(uploads / "counts.tif"), damage, "rgb", "7000,8020")
+        plain = demo.fuse(*pair, damage, "rgb", "full")
+        assert np.abs(deep.fused.astype(int) - plain.fused).max() <= 1
+        assert deep.summary.count("Note: ") == 1
+        assert "Note: counts.tif: infrared values from 7000 (black) to 8020 (white)." in deep.summary
+        assert "Note: " not in plain.summary
+
+    def test_results_do_not_overwrite_each_other(self, demo, pair):
+        first, second = (demo.fuse(*pair, Damage({"rain": level}), "rgb", "auto").file for level in (0, 4))
+        assert first != second
+        assert (read(first) != read(second)).any()
+
+    def test_tiles_are_told(self, pair, tiny_net, tmp_path, monkeypatch):
+        fuser = Fuser(DreamIF(**tiny_net), device="cpu", precision="float32")
+        monkeypatch.setattr(fuser, "_pixels_at_once", lambda _: 32 * 32)
+        monkeypatch.setattr(fuser, "_tile_size", lambda *_: (32, 32))
+        summary = Demo(fuser, tmp_path).fuse(*pair, NONE, "rgb", "auto").summary
+        assert "fused in tiles of 32 x 32 in" in summary
+
+    def test_a_network_without_maps(self, pair, tiny_net, tmp_path):
+        net = DreamIF(**tiny_net, use_rd=False, use_ce=False, use_se=False)
+        outcome = Demo(Fuser(net, device="cpu", precision="float32"), tmp_path).fuse(*pair, NONE, "rgb", "auto")
+        assert outcome.dominance_visible is outcome.dominance_infrared is None
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(("missing", "given"), [("visible", (None, "x")), ("infrared", ("x", None))])
+    def test_one_is_missing(self, demo, missing, given):
+        with pytest.raises(InputError, match=f"The {missing} picture is missing"):
+            demo.fuse(*given, NONE, "rgb", "auto")
+
+    def test_unequal_sizes_by_the_names_of_the_files(self, demo, uploads):
+        with pytest.raises(InputError) as error:
+            demo.fuse(str(uploads / "visible.png"), str(uploads / "other.png"), NONE, "rgb", "auto")
+        assert str(error.value).startswith("unequal sizes: visible.png is 40x32 but other.png is 40x30")
+        assert str(uploads) not in str(error.value)
+
+    def test_no_picture(self, demo, uploads):
+        for call in (
+            lambda: demo.fuse(str(uploads / "text.png"), str(uploads / "infrared.png"), NONE, "rgb", "auto"),
+            lambda: demo.preview(str(uploads / "text.png"), "infrared", NONE, "auto"),
+        ):
+            with pytest.raises(InputError, match=r"^text\.png: not a picture of a known format"):
+                call()
+
+    def test_too_small(self, demo, uploads):
+        Image.new("L", (15, 40)).save(uploads / "small.png")
+        with pytest.raises(InputError, match=r"^small\.png: is 15x40 pixels; at least 16x16"):
+            demo.preview(str(uploads / "small.png"), "infrared", NONE, "auto")
+
+    def test_settings(self, demo, pair):
+        with pytest.raises(InputError, match="infrared range: expected auto"):
+            demo.fuse(*pair, NONE, "rgb", "warm")
+        with pytest.raises(InputError, match="colour: expected rgb, ycbcr, grey, got 'red'"):
+            demo.fuse(*pair, NONE, "red", "auto")
+
+
+class TestPreview:
+    def test_nothing_uploaded(self, demo):
+        assert demo.preview(None, "visible", NONE, "auto") is None
+
+    def test_the_range_that_the_network_sees(self, demo, uploads):
+        view = demo.preview(str(uploads / "infrared.png"), "infrared", NONE, "100,150")
+        stored = read(uploads / "infrared.png").astype(float)
+        np.testing.assert_allclose(view[:, :, 0], np.clip((stored - 100) * 5.1, 0, 255), atol=0.6)
+
+
+def test_the_end_waits_for_what_is_going_on_and_nothing_begins_after(demo, pair, monkeypatch):
+    began, go_on, order = Event(), Event(), []
+
+    def slowly(*args, **kwargs):
+        began.set()
+        go_on.wait(10)
+        order.append("fused")
+        return fuse_pictures(*args, **kwargs)
+
+    monkeypatch.setattr("dream_if.app.demo.fuse_pictures", slowly)
+    Thread(target=demo.fuse, args=(*pair, NONE, "rgb", "auto"), daemon=True).start()
+    assert began.wait(10)
+    end = Thread(target=lambda: (demo.finish(), order.append("ended")), daemon=True)
+    end.start()
+    end.join(0.2)
+    assert order == []
+    go_on.set()
+    end.join(10)
+    assert order == ["fused", "ended"]
+    for call in (lambda: demo.fuse(*pair, NONE, "rgb", "auto"), lambda: demo.preview(pair[0], "visible", NONE, "auto")):
+        late = Thread(target=lambda call=call: (call(), order.append("late")), daemon=True)
+        late.start()
+        late.join(0.5)
+    assert order == ["fused", "ended"]

@@ -1,0 +1,150 @@
+"""The page as Gradio builds it: what is on it, what it calls, and what it never asks for."""
+
+import re
+import socket
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'dream-if[app]'")
+
+import gradio as gr
+
+from dream_if.app.damage import CHAIN, Damage
+from dream_if.app.examples import make_examples
+from dream_if.app.interface import TITLES, build, serve
+from dream_if.data.degradations import KINDS
+from dream_if.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    return make_examples(tmp_path_factory.mktemp("app") / "examples", count=2, size=(48, 64))
+
+
+@pytest.fixture
+def page(demo, examples) -> gr.Blocks:
+    return build(demo, examples)
+
+
+def function(page: gr.Blocks, name: str):
+    """The function behind the page of this name; where several events share it, they share what is behind."""
+    return next(block.fn for block in page.fns.values() if block.fn.__name__ == name)
+
+
+def component(page: gr.Blocks, name: str):
+    return next(block for block in page.blocks.values() if getattr(block, "elem_id", None) == name)
+
+
+LEVELS = [0] * len(KINDS)
+
+
+def test_a_slider_for_each_kind(page):
+    assert set(TITLES) == set(KINDS)
+    for kind in KINDS:
+        slider = component(page, kind)
+        assert (slider.minimum, slider.maximum, slider.step, slider.value) == (0, 4, 1, 0)
+
+
+def test_no_telemetry_and_no_interface_for_programs(page):
+    assert page.analytics_enabled is False
+    assert {block.api_visibility for block in page.fns.values()} == {"private"}
+
+
+def test_one_fusion_at_a_time(page):
+    fusing = [block for block in page.fns.values() if block.fn.__name__ == "fuse"]
+    assert len(fusing) == 2  # the button, and a chosen example
+    assert {(block.concurrency_limit, block.concurrency_id) for block in fusing} == {(1, "network")}
+
+
+def test_fusing_fills_every_output(page, uploads):
+    files = (str(uploads / "visible.png"), str(uploads / "infrared.png"))
+    pair, visible, infrared, download, summary = function(page, "fuse")(*files, "rgb", "auto", "both", 0, *LEVELS)
+    assert [side.shape for side in pair] == [(32, 40, 3)] * 2
+    assert "Dominance, visible: 0." in visible.label
+    assert "Dominance, infrared: 0." in infrared.label
+    assert Image.open(download.value["path"] if isinstance(download.value, dict) else download.value).size == (40, 32)
+    assert "40 x 32 pixels" in summary
+
+
+def test_a_mistake_is_gradios_message_with_our_sentence(page, uploads):
+    with pytest.raises(gr.Error) as error:
+        function(page, "fuse")(str(uploads / "visible.png"), None, "rgb", "auto", "both", 0, *LEVELS)
+    assert error.value.message.startswith("The infrared picture is missing")
+    assert error.value.print_exception is False
+    with pytest.raises(gr.Error, match="seed: expected a whole number"):
+        function(page, "preview")(str(uploads / "visible.png"), "auto", "both", 0.5, *LEVELS)
+
+
+def test_an_empty_seed_is_0(page, uploads):
+    settings = (str(uploads / "visible.png"), "auto", "both")
+    empty, zero = (function(page, "preview")(*settings, seed, 4, *LEVELS[1:]) for seed in (None, 0))
+    assert (empty == zero).all()
+
+
+def test_what_a_message_quotes_is_no_markup(page, uploads):
+    name = "<b>text.png"
+    (uploads / "text.png").rename(uploads / name)
+    with pytest.raises(gr.Error) as error:
+        function(page, "preview")(str(uploads / name), "auto", "both", 0, *LEVELS)
+    assert error.value.message.startswith("&lt;b&gt;text.png: not a picture")
+
+
+def test_each_slider_moves_its_own_kind(page, uploads, demo):
+    file = str(uploads / "visible.png")
+    for place, kind in enumerate(CHAIN):
+        levels = list(LEVELS)
+        levels[place] = 3
+        view = function(page, "preview")(file, "auto", "both", 7, *levels)
+        assert (view == demo.preview(file, "visible", Damage({kind: 3}, seed=7), "auto")).all()
+        inputs = next(block.inputs for block in page.fns.values() if block.fn.__name__ == "preview")
+        assert inputs[4 + place] is component(page, kind)
+
+
+def test_choosing_an_example_loads_its_files(page, examples):
+    chosen = function(page, "choose")(gr.SelectData(None, {"index": 1, "value": None}))
+    assert chosen == (str(examples[1].visible), str(examples[1].infrared))
+
+
+def test_examples_are_the_same_every_time(examples, tmp_path):
+    again = make_examples(tmp_path / "again", count=2, size=(48, 64))
+    for one, other in zip(examples, again, strict=True):
+        assert one.visible.read_bytes() == other.visible.read_bytes()
+        assert one.infrared.read_bytes() == other.infrared.read_bytes()
+        assert one.thumbnail.shape == (48, 128, 3)
+        assert (one.thumbnail[:, :64] == np.asarray(Image.open(one.visible))).all()
+        assert (one.thumbnail[:, 64:, 0] == np.asarray(Image.open(one.infrared))).all()
+
+
+def test_the_page_is_served_with_a_ban_on_other_servers(page, monkeypatch):
+    asked = set()
+    for target, name in ((socket.socket, "connect"), (socket, "getaddrinfo")):
+        original = getattr(target, name)
+
+        def noted(*args, original=original):
+            host = args[0] if isinstance(args[0], str | None) else args[1][0]
+            asked.add(host)
+            return original(*args)
+
+        monkeypatch.setattr(target, name, noted)
+    serve(page, "127.0.0.1", None, share=False)
+    try:
+        with urlopen(page.local_url) as answer:  # of this machine
+            html = answer.read().decode()
+            policy = answer.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'self' ")
+        assert not re.search("https?:|\\*", policy)
+        assert not re.search(r"<(link|script)[^>]*(href|src)=.https?:", html)
+        assert "fonts.googleapis.com" not in html
+        assert asked == {"127.0.0.1"}
+    finally:
+        page.close()
+
+
+def test_a_port_in_use_is_said(page):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"the page cannot be served on 127.0.0.1, port {port}"):
+            serve(page, "127.0.0.1", port, share=False)

@@ -1,0 +1,43 @@
+"""The graph to be exported: its padding against torch's own, its free sizes, and what it leaves as it was."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from dream_if.export import ExportedFusion
+from dream_if.export.graph import mirrored
+
+
+@pytest.mark.parametrize("size", range(16, 33))
+def test_mirrored_is_reflection_padding(size: int) -> None:
+    image = torch.rand(2, 3, size, 19)
+    assert torch.equal(mirrored(image, dim=2), F.pad(image, (0, 0, 0, -size % 8), mode="reflect"))
+    turned = image.transpose(2, 3)
+    assert torch.equal(mirrored(turned, dim=3), F.pad(turned, (0, -size % 8, 0, 0), mode="reflect"))
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 16), (3, 33, 26)], ids=str)
+def test_the_numbers_are_those_of_the_network(net, shape) -> None:
+    count, height, width = shape
+    visible, infrared = torch.rand(count, 3, height, width), torch.rand(count, 1, height, width)
+    with torch.no_grad():
+        fused, seen, heated = ExportedFusion(net, dominance=True)(visible, infrared)
+        alone = ExportedFusion(net)(visible, infrared)
+        output = net(visible, infrared)
+    assert torch.equal(fused, output.fused.clamp(0, 1))
+    assert torch.equal(seen, output.dominance_visible[0])
+    assert torch.equal(heated, output.dominance_infrared[0])
+    assert len(alone) == 1
+    assert torch.equal(alone[0], fused)
+
+
+def test_strips_and_sizes_of_the_example_are_not_in_the_trace(program) -> None:
+    taken = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
+    assert any("conv2d" in name for name in taken)
+    assert not [name for name in taken if "copy_" in name or "new_zeros" in name or "empty_like" in name]
+    sources = [node for node in program.graph.nodes if node.name in ("visible", "infrared")]
+    assert len(sources) == 2
+    for node in sources:
+        batch, channels, height, width = node.meta["val"].shape
+        assert isinstance(channels, int)
+        assert not any(isinstance(size, int) for size in (batch, height, width))
