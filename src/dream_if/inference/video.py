@@ -76,7 +76,7 @@ def fuse_videos(
     notes: dict[str, None] = {}
     with Video(visible, threads) as seen, Video(infrared, threads) as heated, atomic_file(out) as part:
         first = _first(visible, threads)
-        with VideoWriter(part, out, seen, first, codec, crf, threads) as writer:
+        with VideoWriter(part, out, seen, first, codec, crf, threads, frames) as writer:
             pairs = zip(seen.frames(writer.add_sound), heated.frames(), strict=True)
             done = 0
             while group := list(islice(pairs, batch_size)):

@@ -103,6 +103,7 @@ class VideoWriter:
         codec: one of `CODECS`, or ``auto``.
         crf: constant rate factor, None for the codec's own.
         threads: how many encode; 0 for as many as there are cores.
+        frames: how many there will be.
 
     Attributes:
         notes: sentences about what players may trip over.
@@ -112,7 +113,15 @@ class VideoWriter:
     """
 
     def __init__(
-        self, path: Path, out: Path, visible: Video, first: Frame, codec: str, crf: int | None, threads: int
+        self,
+        path: Path,
+        out: Path,
+        visible: Video,
+        first: Frame,
+        codec: str,
+        crf: int | None,
+        threads: int,
+        frames: int,
     ) -> None:
         name, chosen, factor = choose_codec(out, codec, crf)
         height, width = first.size
@@ -128,6 +137,8 @@ class VideoWriter:
             )
         self.container = av.open(str(path), "w", format=ENDINGS[out.suffix.lower()])
         options = chosen.options | ({} if factor is None else {"crf": str(factor)})
+        if name == "h265" and frames < 3:  # x265 leaves the decoding times of so few frames to chance
+            options["x265-params"] += ":bframes=0"
         self._stream = cast(Any, self.container.add_stream(chosen.encoder, rate=visible.rate, options=options))
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, self._pixels
         context = self._stream.codec_context
