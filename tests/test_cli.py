@@ -12,6 +12,8 @@ import torch
 import yaml
 from PIL import Image
 
+from dream_if.cli import COMMANDS, FUNCTIONS, LIGHTNINGS
+
 FIT = ("fit", "--config", "tiny.yaml")
 
 
@@ -368,6 +370,22 @@ def test_an_interrupt_is_no_error(run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dream_if.cli.check_pairs", interrupted)
+    monkeypatch.setattr("dream_if.verbs.check_pairs", interrupted)
     outcome = run("check", "pairs")
     assert (outcome.status, outcome.err) == (130, "")
+
+
+def test_fusing_does_not_wait_for_what_trains() -> None:
+    code = (
+        "import sys; from dream_if.cli import main; main(['fuse', '--help']);"
+        "print(*{'lightning', 'wandb', 'torchmetrics', 'albumentations', 'matplotlib'} & sys.modules.keys())"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == ""
+
+
+def test_every_verb_has_a_help_and_a_line_in_the_usage(run) -> None:
+    usage = run("--help").out
+    for verb in (*LIGHTNINGS, *FUNCTIONS, *COMMANDS):
+        assert f"\n  {verb} " in usage
+        assert run(verb, "--help").out.startswith("usage: dream-if")

@@ -162,6 +162,11 @@ class RunMetrics(Callback):
             },
         )
 
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Keep the validation's results with the weights that they are of."""
+        values = {name: _plain(value) for name, value in trainer.callback_metrics.items()}
+        checkpoint["validation"] = {name: value for name, value in values.items() if name.startswith("val/")}
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the metrics of ``dream-if validate``."""
         if trainer.state.fn == "validate":

@@ -9,30 +9,13 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from importlib import import_module
 
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-
-from dream_if.app import command as app
-from dream_if.callbacks import name_project
-from dream_if.data.check import check_pairs, format_report
-from dream_if.data.degrade import degrade
-from dream_if.data.prepare import prepare
-from dream_if.data.prepared import describe, find_damage, is_prepared, read_manifest
-from dream_if.data.scenes import save_scenes
+from dream_if.arguments import Parser
 from dream_if.errors import InputError
-from dream_if.evaluation import command as evaluation
-from dream_if.export import command as export
-from dream_if.figures import command as figures
-from dream_if.inference import command as inference
-from dream_if.inference import publish
 from dream_if.messages import explain
-from dream_if.metrics.catalogue import catalogue
-from dream_if.sweeps import command as sweeps
-from dream_if.tables import command as tables
-from dream_if.training import FusionCLI, Parser, run_lightning, settings_of
 
 __all__ = ["main"]
 
@@ -77,101 +60,46 @@ USELESS_MESSAGES = (
 )
 
 
-def check(data: str, layout: str | None = None) -> int:
-    """List the pairs in a folder, and everything about them that training or testing would trip over.
-
-    Of a set that `dream-if prepare` wrote the checksums are compared.
-
-    Args:
-        data: folder of the set.
-        layout: how it is arranged: llvip, msrs, m3fd, roadscene, tno or folder; found out by itself if left out.
-
-    Returns:
-        1 if a file is missing, unreadable or of another size than its partner, else 0.
-    """
-    if is_prepared(Path(data)):
-        print(f"{data}: {describe(read_manifest(Path(data)))}")
-        damage = find_damage(Path(data))
-        print("\n".join(damage) or "All checksums match.")
-        return int(bool(damage))
-    report = check_pairs(layout, Path(data))
-    print(format_report(report))
-    return int(report.problems)
-
-
-def scenes(
-    out: str, train: int = 64, val: int = 8, test: int = 16, seed: int = 0, size: tuple[int, int] = (240, 320)
-) -> int:
-    """Write generated road scenes as image files: visible, infrared, and boxes of people and vehicles.
-
-    Args:
-        out: folder to make; it must not hold anything yet.
-        train: training pairs.
-        val: validation pairs.
-        test: test pairs.
-        seed: of the scenes.
-        size: height and width in pixels.
-
-    Returns:
-        0.
-    """
-    save_scenes(Path(out), {"train": train, "val": val, "test": test}, seed=seed, size=size)
-    print(f"Wrote {train + val + test} pairs to {out}. Train on them with --data.layout folder --data.root {out}")
-    return 0
-
-
-def metrics() -> int:
-    """List the fusion metrics: what each measures, which way is better, its range, conventions and source."""
-    for entry in catalogue():
-        unit = f" {entry.unit}" if entry.unit else ""
-        print(f"{entry.name}: {entry.direction} is better, {entry.lowest:g} to {entry.highest:g}{unit}")
-        print(f"  {entry.formula}")
-        others = [f"{name} ({how})" for name, how in entry.conventions.items() if how != "default"]
-        if others:
-            print(f"  conventions beside the default: {'; '.join(others)}")
-        print(f"  {entry.reference}\n")
-    return 0
-
-
-OWN_VERBS: dict[str, Callable[..., int]] = {
-    "check": check,
-    "prepare": prepare,
-    "scenes": scenes,
-    "degrade": degrade,
-    "metrics": metrics,
-}
+FUNCTIONS = ("check", "prepare", "scenes", "degrade", "metrics")  # of dream_if.verbs
 COMMANDS = {  # verbs with a module of their own for their options
-    "fuse": inference,
-    "app": app,
-    "export": export,
-    "publish": publish,
-    "evaluate": evaluation,
-    "figure": figures,
-    "sweep": sweeps,
-    "tables": tables,
+    "fuse": "dream_if.inference.command",
+    "app": "dream_if.app.command",
+    "export": "dream_if.export.command",
+    "publish": "dream_if.inference.publish",
+    "evaluate": "dream_if.evaluation.command",
+    "figure": "dream_if.figures.command",
+    "sweep": "dream_if.sweeps.command",
+    "tables": "dream_if.tables.command",
 }
+LIGHTNINGS = ("fit", "validate", "test", "predict")
 
 
 def run_own(name: str, args: Sequence[str]) -> int:
-    """Run one of our own verbs, which need neither trainer nor data, and return its exit status."""
-    command = COMMANDS.get(name)
+    """Run one of our own verbs, which need neither trainer nor data, and return its exit status.
+
+    Only what the verb needs is imported: Lightning and what trains take longer to load than a picture to be fused.
+    """
+    command = import_module(COMMANDS[name]) if name in COMMANDS else None
+    function = command.run if command else getattr(import_module("dream_if.verbs"), name)
     overrides: Sequence[str] = ()
     if name == "sweep" and "--" in args:
         place = args.index("--")
         args, overrides = args[:place], args[place + 1 :]
-    about = inspect.getdoc(command.run if command else OWN_VERBS[name]) or ""
+    about = inspect.getdoc(function) or ""
     parser = Parser(prog=f"dream-if {name}", description=about.split("\n", 1)[0])
     if command:
         command.add_arguments(parser)
     else:
-        parser.add_function_arguments(OWN_VERBS[name], as_positional=True)
+        parser.add_function_arguments(function, as_positional=True)
     try:
         options = parser.parse_args(list(args))
     except InputError as error:
         raise InputError(explain(str(error), parser.get_defaults().keys())) from error
-    if command is sweeps:
-        return sweeps.run(options, overrides, settings_of)
-    return command.run(options) if command else OWN_VERBS[name](**vars(options))
+    if name == "sweep":
+        from dream_if.training import settings_of
+
+        return function(options, overrides, settings_of)
+    return function(options) if command else function(**vars(options))
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -182,12 +110,14 @@ def main(args: Sequence[str] | None = None) -> int:
         return 0
     try:
         with _quiet():
-            own = [*OWN_VERBS, *COMMANDS]
-            if args[0] in own:
+            if args[0] in (*FUNCTIONS, *COMMANDS):
                 return run_own(args[0], args[1:])
-            verbs = [*FusionCLI.subcommands(), *own]
+            verbs = [*LIGHTNINGS, *FUNCTIONS, *COMMANDS]
             if args[0] not in verbs and not args[0].startswith("-"):
                 raise InputError(f"there is no verb {args[0]}; expected {', '.join(verbs)}.")
+            from dream_if.callbacks import name_project
+            from dream_if.training import run_lightning
+
             name_project()
             run_lightning(args)
     except SystemExit as end:
@@ -197,7 +127,7 @@ def main(args: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130  # as a shell counts it
-    except (InputError, FloatingPointError, MisconfigurationException, OSError) as error:
+    except (InputError, FloatingPointError, OSError) as error:
         if os.environ.get("DREAM_IF_TRACEBACK"):
             raise
         sys.stderr.write(f"dream-if: error: {_in_a_line(error)}\n")
@@ -206,6 +136,12 @@ def main(args: Sequence[str] | None = None) -> int:
         if "Connection closed by peer" not in str(error) or os.environ.get("DREAM_IF_TRACEBACK"):
             raise
         sys.stderr.write("dream-if: another process of this run has ended, and with it this one; see what it said.\n")
+        return 2
+    except Exception as error:
+        # Lightning's exception for settings that contradict each other, which is not imported for its name alone
+        if type(error).__name__ != "MisconfigurationException" or os.environ.get("DREAM_IF_TRACEBACK"):
+            raise
+        sys.stderr.write(f"dream-if: error: {_in_a_line(error)}\n")
         return 2
     return 0
 

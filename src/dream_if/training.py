@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 import yaml
@@ -13,6 +13,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
+from dream_if.arguments import InALine
 from dream_if.callbacks import (
     BestCheckpoint,
     FusedImages,
@@ -30,18 +31,11 @@ from dream_if.launch import check_processes, set_arithmetic, share_cores
 from dream_if.messages import configurations, explain, keys_of, read_configuration
 from dream_if.task import FusionTask
 
-__all__ = ["FusionCLI", "Parser", "run_lightning", "settings_of"]
+__all__ = ["FusionCLI", "run_lightning", "settings_of"]
 
 
-class Parser(LightningArgumentParser):
-    """Says what is wrong in a line, without the usage of a hundred options."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, allow_abbrev=False, **kwargs)  # half a flag is a typo like any other
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise the message as an InputError."""
-        raise InputError(message) from ex
+class LightningParser(InALine, LightningArgumentParser):
+    """Of Lightning's verbs."""
 
 
 class FusionCLI(LightningCLI):
@@ -228,7 +222,7 @@ def run_lightning(args: Sequence[str]) -> None:
         FusionTask,
         FusionDataModule,
         args=list(args),
-        parser_class=Parser,
+        parser_class=LightningParser,
         parser_kwargs={"prog": "dream-if"},
         save_config_callback=RunConfig,
         seed_everything_default=0,

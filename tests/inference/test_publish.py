@@ -17,7 +17,7 @@ from dream_if.models.shipped import shipped
 
 @pytest.fixture
 def trained(run, workspace: Path) -> Path:
-    outcome = run("fit", "--config", "tiny.yaml")
+    outcome = run("fit", "--config", "tiny.yaml", "--trainer.max_epochs", 3)  # of which the last is not always the best
     assert outcome.status == 0, outcome.err
     (folder,) = workspace.glob("runs/dream-if/*")
     return folder
@@ -33,7 +33,11 @@ def test_a_run_becomes_weights_by_name(run, trained: Path, monkeypatch: pytest.M
     assert told["sha256"] == hashlib.sha256((shelf / "mine.safetensors").read_bytes()).hexdigest()
     assert (told["terms"], told["training"]["commit"], told["data"]["root"]) == ("Drawn by us.", "abc", ["pairs"])
     assert told["training"]["steps"] > 0
-    assert told["validation"]["val/Qabf"] > 0
+    assert told["validation"][told["training"]["best_by"]] == told["training"]["best_value"]
+    again = run("publish", trained, *words)
+    assert again.status == 2
+    assert "mine.safetensors is there already" in again.err
+    assert run("publish", trained, *words, "--force").status == 0
     assert str(Path.cwd()) not in (shelf / "mine.json").read_text()
 
     held = torch.load(trained / "checkpoints/best.ckpt", weights_only=True)["state_dict"]

@@ -1,4 +1,4 @@
-"""`dream-if publish`: a run's best weights as the two files that `dream-if fuse` finds by name."""
+"""`dream-if publish`: a run's best weights as two files, found by name where the package has them."""
 
 import argparse
 import hashlib
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from safetensors.torch import save
 
@@ -21,9 +22,12 @@ __all__ = ["add_arguments", "publish", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command, to a parser of argparse or jsonargparse."""
     parser.add_argument("run", metavar="RUN", help="folder of a finished training")
-    parser.add_argument("--name", required=True, help="by which `dream-if fuse --weights` is to find them")
+    parser.add_argument(
+        "--name", required=True, help="of the files; without --out `dream-if fuse --weights` finds them by it"
+    )
     parser.add_argument("--terms", default="", help="a sentence on the data's licences, for those who use the weights")
     parser.add_argument("--commit", default="", help="of the code that trained them")
+    parser.add_argument("--force", action="store_true", help="write over weights of this name")
     parser.add_argument("--out", metavar="FOLDER", help="where to; the package's own folder of weights if left out")
 
 
@@ -37,8 +41,14 @@ def run(options: argparse.Namespace) -> int:
         InputError: The run is not finished or damaged, or the output cannot be written.
     """
     out = SHIPPED if options.out is None else Path(options.out).expanduser()
+    if (there := out / f"{options.name}.safetensors").exists() and not options.force:
+        raise InputError(f"{there} is there already; choose another --name, or write over it with --force.")
     path = publish(Path(options.run).expanduser(), options.name, out, terms=options.terms, commit=options.commit)
-    sys.stdout.write(f"Wrote {path} ({path.stat().st_size / 2**20:.1f} MiB) and {path.with_suffix('.json').name}\n")
+    size = path.stat().st_size / 2**20
+    found_by = options.name if options.out is None else path
+    sys.stdout.write(
+        f"Wrote {path} ({size:.1f} MiB) and {path.with_suffix('.json').name}; fuse with --weights {found_by}\n"
+    )
     return 0
 
 
@@ -70,7 +80,9 @@ def publish(folder: Path, name: str, out: Path = SHIPPED, *, terms: str = "", co
             f"{folder}: not the folder of a finished `dream-if fit`, which has config.yaml, and 'fit' in its "
             f"metrics.json ({error})."
         ) from error
-    net = load_network(folder / "checkpoints/best.ckpt").half()
+    checkpoint = folder / "checkpoints/best.ckpt"
+    net = load_network(checkpoint).half()
+    validation = torch.load(checkpoint, weights_only=True, map_location="cpu", mmap=True).get("validation", {})
     blob = save({key: tensor.contiguous() for key, tensor in net.state_dict().items()})
     told = {
         "net": net.config,
@@ -84,7 +96,7 @@ def publish(folder: Path, name: str, out: Path = SHIPPED, *, terms: str = "", co
             "commit": commit,
             **{key: fit.get(key) for key in ("epochs", "steps", "hardware", "versions", "best_by", "best_value")},
         },
-        "validation": {key: value for key, value in fit.get("metrics", {}).items() if key.startswith("val/")},
+        "validation": validation,
         "parameters": sum(tensor.numel() for tensor in net.parameters()),
         "digest": digest(net),
         "sha256": hashlib.sha256(blob).hexdigest(),
