@@ -92,6 +92,22 @@ def test_mistakes(run, args, said) -> None:
     assert not list(Path().iterdir())
 
 
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("picture.jpg/fused.pt2", "picture.jpg: this output folder cannot be made (File exists)"),
+        ("picture.jpg/deep/fused.pt2", "this output folder cannot be made (Not a directory)"),
+        ("folder.pt2", "folder.pt2: is a folder; name a file to write."),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_the_work(run, weights, monkeypatch, out, said) -> None:
+    Path("picture.jpg").touch()
+    Path("folder.pt2").mkdir()
+    monkeypatch.setattr(command, "trace", lambda *_: pytest.fail("traced"))
+    assert said in run("export", "--weights", weights, "-o", out).message
+    assert {path.name for path in Path().iterdir()} == {"picture.jpg", "folder.pt2"}
+
+
 def test_maps_that_the_network_has_not_are_not_promised(run, tiny_net, tmp_path_factory) -> None:
     folder = tmp_path_factory.mktemp("base")
     DreamIF(**tiny_net, use_rd=False, use_ce=False, use_se=False).save_pretrained(folder)

@@ -1,12 +1,17 @@
 """`dream_if.fuse`: every kind of picture comes back as the same kind, with the right values."""
 
+import json
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageCms
+from safetensors.torch import save_file
 
 import dream_if
 from dream_if.errors import InputError
@@ -14,6 +19,7 @@ from dream_if.inference import Fuser, api
 from dream_if.models import DreamIF
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+PAGE = Path(__file__).parents[2] / "docs/fuse.md"
 
 
 @pytest.fixture
@@ -153,6 +159,20 @@ class TestImagesAndFiles:
         assert written == tmp_path / "f.png"
         np.testing.assert_array_equal(np.asarray(Image.open(written)), np.asarray(image))
 
+    @pytest.mark.parametrize("role", ["visible", "infrared"])
+    def test_a_source_is_not_overwritten(self, averaging, pair, tmp_path, monkeypatch, role):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        for name, values in zip(("visible", "infrared"), pair, strict=True):
+            Image.fromarray(values).save(f"{name}.png")
+        before = Path(f"{role}.png").read_bytes()
+        for out in (f"{role}.png", tmp_path / f"{role}.png", f"~/{role}.png"):
+            with pytest.raises(InputError, match="is a source, and would be overwritten"):
+                dream_if.fuse("~/visible.png", "infrared.png", out=out, weights=averaging)
+        assert Path(f"{role}.png").read_bytes() == before
+        assert dream_if.fuse("visible.png", "infrared.png", out="~/f.png", weights=averaging) == tmp_path / "f.png"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["f.png", "infrared.png", "visible.png"]
+
     def test_kinds_may_differ_and_the_visible_one_decides(self, averaging, pair):
         fused = dream_if.fuse(pair[0], Image.fromarray(pair[1]), weights=averaging)
         close(fused, mean(*pair))
@@ -174,6 +194,22 @@ class TestMissing:
                 dream_if.fuse(*sources, weights=averaging)
         with pytest.raises(InputError, match="missing"):
             dream_if.fuse(None, None, weights=averaging, allow_missing=True)
+
+    def test_it_has_to_be_allowed_for_each_of_a_list(self, averaging, pair):
+        for sources, said in (
+            (([pair[0], pair[0]], [pair[1], None]), "the infrared picture of pair 2 is missing.*allow_missing=True"),
+            (([None, pair[0]], [pair[1], pair[1]]), "the visible picture of pair 1 is missing.*allow_missing=True"),
+        ):
+            with pytest.raises(InputError, match=said):
+                dream_if.fuse(*sources, weights=averaging)
+        with pytest.raises(InputError, match="both pictures of pair 2 are missing"):
+            dream_if.fuse([pair[0], None], None, weights=averaging, allow_missing=True)
+
+    def test_some_of_a_list(self, averaging, pair):
+        visible, infrared = [pair[0], None, pair[0]], [pair[1], pair[1], None]
+        fused = dream_if.fuse(visible, infrared, weights=averaging, allow_missing=True, batch_size=3)
+        for found, wanted in zip(fused, (mean(*pair), pair[1] / 255 / 2, pair[0] / 255 / 2), strict=True):
+            close(found, wanted)
 
     def test_black_stands_in(self, averaging, pair):
         visible = dream_if.fuse(pair[0], None, weights=averaging, allow_missing=True)
@@ -212,12 +248,26 @@ class TestRefused:
             ({"colour": "sepia"}, "rgb, ycbcr, grey"),
             ({"infrared_range": "warm"}, "LOW,HIGH"),
             ({"batch_size": 0}, "1 or more"),
+            ({"batch_size": 1.5}, "a whole number, 1 or more, got 1.5"),
             ({"out": "fused.png"}, "one pair of paths"),
         ],
     )
     def test_settings(self, averaging, pair, options, said):
         with pytest.raises(InputError, match=said):
             dream_if.fuse(*pair, weights=averaging, **options)
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            ({"weights": None}, "weights: expected a name, .* got NoneType"),
+            ({"weights": torch.nn.Linear(2, 2)}, "weights: expected a name, .* got Linear"),
+            ({"max_memory": [1]}, r"max-memory: expected an amount .* got \[1\]"),
+            ({"device": "meta"}, "device 'meta'"),
+        ],
+    )
+    def test_settings_of_a_fuser(self, weights, pair, options, said):
+        with pytest.raises(InputError, match=said):
+            dream_if.fuse(*pair, **{"weights": weights, "device": "cpu", **options})
 
     def test_maps_that_the_network_has_not(self, tiny_net, pair):
         net = DreamIF(**tiny_net, use_rd=False, use_ce=False, use_se=False)
@@ -242,6 +292,59 @@ def test_a_network_of_ones_own(net, weights, pair):
     own = dream_if.fuse(*pair, weights=net, device="cpu", precision="float32")
     fuser = Fuser(DreamIF.from_pretrained(weights), device="cpu", precision="float32")
     np.testing.assert_array_equal(own, dream_if.fuse(*pair, weights=fuser))
+
+
+def test_weights_that_are_named_without_their_ending_are_noticed_to_change(net, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    state = {name: tensor.clone().contiguous() for name, tensor in net.state_dict().items()}
+    Path("mine.json").write_text(json.dumps({"net": net.config}))
+    save_file(state, "mine.safetensors")
+    first = api.make_fuser("./mine", device="cpu")
+    assert api.make_fuser("./mine", device="cpu") is first
+    save_file({name: tensor + 1 for name, tensor in state.items()}, "mine.safetensors")
+    os.utime("mine.safetensors", ns=(1, 1))
+    assert api.make_fuser("./mine", device="cpu") is not first
+    api._loaded.cache_clear()
+
+
+PRELUDE = """
+from pathlib import Path
+import numpy, torch
+import dream_if.models.shipped
+dream_if.models.shipped.SHIPPED = Path()  # read by `load_network` when the page imports it
+torch.set_num_threads(1)
+del dream_if
+found = {
+    "visible": numpy.full((24, 30, 3), 99, numpy.uint8), "infrared": numpy.full((24, 30), 99, numpy.uint8),
+    "visibles": torch.rand(2, 3, 24, 30), "infrareds": torch.rand(2, 1, 24, 30),
+}
+"""
+SHOW = """
+kinds = {name: (type(value).__name__, getattr(value, "shape", None) or value.size) for name, value in found.items()
+         if name in ("image", "array", "batch", "fused", "dominance_visible", "tensor")}
+print(*(f"{name} {kind} {tuple(shape)}" for name, (kind, shape) in sorted(kinds.items())), sep="\\n")
+"""
+
+
+def test_the_examples_of_the_page_run_in_a_fresh_interpreter(net, pair, tmp_path):
+    """With a tiny network as the small one."""
+    save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, tmp_path / "small.safetensors")
+    (tmp_path / "small.json").write_text(json.dumps({"net": net.config}))
+    Image.fromarray(pair[0]).save(tmp_path / "visible.jpg")
+    Image.fromarray(pair[1]).save(tmp_path / "infrared.png")
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+    assert len(blocks) == 2
+    code = PRELUDE + "".join(f"exec({block!r}, found)\n" for block in blocks) + SHOW
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "array ndarray (24, 30, 3)",
+        "batch Tensor (2, 3, 24, 30)",
+        "dominance_visible ndarray (24, 30)",
+        "fused ndarray (24, 30, 3)",
+        "image Image (30, 24)",
+        "tensor Tensor (2, 3, 24, 30)",
+    ]
 
 
 def test_what_is_imported_and_when():

@@ -9,6 +9,9 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
+from dream_if.inference import command
+from dream_if.models import DreamIF
+
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 EXACT = ("--device", "cpu", "--precision", "float32", "--threads", "1")
 
@@ -118,8 +121,9 @@ class TestTwoFiles:
         assert fuse("vi/a.png", "ir/a.bmp", "-o", "f.png", "--colour", colour).status == 0
         assert Image.open(folders / "f.png").mode == ("L" if colour == "grey" else "RGB")
 
-    def test_a_small_limit_makes_tiles_or_says_how_much_is_missing(self, fuse, folders):
+    def test_a_limit_that_is_too_small_says_how_much_is_missing(self, fuse, folders):
         outcome = fuse("vi/a.png", "ir/a.bmp", "-o", "f.png", "--max-memory", "1M")
+        assert "30x24 pixels do not fit into the memory that there is: " in outcome.message
         assert "MiB more are needed" in outcome.message
         assert not (folders / "f.png").exists()
 
@@ -130,6 +134,8 @@ class TestTwoFiles:
         assert fuse("-", "ir/a.bmp", "-o", "g.png", "--allow-missing").status == 0
         assert Image.open(folders / "g.png").mode == "L"
         assert "both sources are missing" in fuse("-", "-", "-o", "f.png", "--allow-missing").message
+        message = fuse("-", "ir", "-o", "out", "--allow-missing").message
+        assert message.startswith("- and ir: one is a folder and one is not")
 
 
 class TestMistakes:
@@ -143,8 +149,11 @@ class TestMistakes:
             (("vi/a.png", "ir/a.bmp", "-o", "f"), "no ending"),
             (("vi/a.png", "ir/a.bmp", "-o", "vi/a.png"), "is a source"),
             (("vi", "ir", "-o", "vi"), "is a source folder"),
+            (("vi", "vi", "-o", "out"), "vi and vi: are one and the same; name the visible source first"),
+            (("vi/a.png", "ir/../vi/a.png", "-o", "f.png"), "vi/a.png and ir/../vi/a.png: are one and the same"),
+            (("vi/a.png", "ir/a.bmp", "-o", "f.png", "--format", "jpg"), "--format is for pictures in a folder; the"),
             (("vi/a.png", "ir/a.bmp", "-o", "f.png", "--batch-size", "0"), "1 or more"),
-            (("vi/a.png", "ir/a.bmp", "-o", "f.png", "--max-memory", "lots"), "such as 4G"),
+            (("vi/a.png", "ir/a.bmp", "-o", "f.png", "--max-memory", "lots"), "such as 4G or 900M, got 'lots'"),
             (("vi/a.png", "ir/a.bmp", "-o", "f.png", "--infrared-range", "9,1"), "LOW below HIGH"),
             (("vi/a.png", "ir/a.bmp", "-o", "f.png", "--colour", "sepia"), "sepia"),
             (("vi/a.png", "ir/a.bmp"), "out"),
@@ -204,6 +213,47 @@ class TestFolders:
         assert fuse("vi", "ir", "-o", "out", "--dominance").out.startswith("Fused 3 pair(s)")
         assert fuse("vi", "ir", "-o", "out", "--dominance").out.startswith("Fused 0 pair(s)")
         assert fuse("vi", "ir", "-o", "out").out.startswith("Fused 0 pair(s)")
+
+    def test_maps_of_another_network_are_made_again(self, run, weights, tiny_net, folders, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        torch.manual_seed(1)
+        DreamIF(**tiny_net).save_pretrained("other")
+
+        def fuse(net, *options):
+            return run("fuse", "vi", "ir", "-o", "out", "--weights", net, *EXACT, *options).out
+
+        def maps():
+            return {path.name: path.read_bytes() for path in Path("out/dominance_visible").iterdir()}
+
+        fuse(weights, "--dominance")
+        first = maps()
+        fuse("other")
+        assert fuse("other", "--dominance").startswith("Fused 3 pair(s)")
+        second = maps()
+        assert len(second) == 3
+        assert all(second[name] != first[name] for name in first)
+        assert fuse("other").startswith("Fused 0 pair(s)")
+        assert fuse("other", "--dominance").startswith("Fused 0 pair(s)")
+        assert maps() == second
+
+    def test_tiles_are_made_where_memory_is_short(self, run, averaging, texture, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(command, "make_fuser", lambda *_: averaging)
+        monkeypatch.setattr(averaging, "_pixels_at_once", lambda *_: 200 * 200)
+        for name, channels, size in (("vi/a", 3, (301, 497)), ("ir/a", 1, (301, 497)), ("vi/b", 3, (20, 24)),
+                                     ("ir/b", 1, (20, 24))):  # fmt: skip
+            Path(name).parent.mkdir(exist_ok=True)
+            Image.fromarray(texture(*size, channels, seed=channels).squeeze()).save(f"{name}.png")
+        assert run("fuse", "vi", "ir", "-o", "out", "--threads", "1").status == 0
+        large, small = map(json.loads, Path("out/fused.jsonl").read_text().splitlines())
+        assert (large["file"], small["file"], small["tile"]) == ("a.png", "b.png", None)
+        height, width = large["tile"]
+        assert height * width <= 200 * 200
+        assert all(shape[2] <= height and shape[3] <= width for shape in averaging.net.shapes)
+        assert len(averaging.net.shapes) > 3
+        assert (
+            np.abs(read(Path("out/a.png")) - (read(Path("vi/a.png")) + read(Path("ir/a.png"))[..., None]) / 2).max() < 1
+        )
 
     def test_a_journal_that_a_crash_cut_short(self, fuse, folders):
         fuse("vi", "ir", "-o", "out")

@@ -84,6 +84,22 @@ class TestTiles:
         with pytest.raises(InputError, match=r"500x300 pixels do not fit .* MiB more are needed"):
             averaging(*sources(300, 500))
 
+    @pytest.mark.parametrize(
+        ("size", "smallest"), [((120, 160), ""), ((192, 192), ""), ((100, 500), "192x104"), ((300, 500), "192x192")]
+    )
+    def test_tiles_are_mentioned_where_there_are_smaller_ones(self, averaging, room_for, size, smallest):
+        height, width = size
+        least = min(
+            int(smallest.partition("x")[0] or width) * int(smallest.partition("x")[2] or height), height * width
+        )
+        room_for(least - 1)
+        with pytest.raises(InputError) as raised:
+            averaging(*sources(*size))
+        tiles = f", not in tiles of {smallest} either" if smallest else ""
+        assert f"{width}x{height} pixels do not fit into the memory that there is{tiles}: 1 MiB" in str(raised.value)
+        room_for(least)
+        assert (averaging(*sources(*size)).tile is None) == (smallest == "")
+
     def test_a_limit_in_bytes_makes_tiles(self, net):
         free = Fuser(net, device="cpu", precision="float32")
         used = fuser.used_memory(free.device)
@@ -126,7 +142,7 @@ def test_other_errors_of_torch_stay_what_they_are(averaging, monkeypatch):
         averaging(*sources(20, 24))
 
 
-@pytest.mark.parametrize("name", ["tpu9", "", "cuda:99"])
+@pytest.mark.parametrize("name", ["tpu9", "", "cuda:99", "meta"])
 def test_devices_that_are_not_there(name):
     with pytest.raises(InputError, match="expected auto, cpu, cuda"):
         find_device(name)

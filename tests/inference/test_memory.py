@@ -23,6 +23,8 @@ CPU = torch.device("cpu")
         ("900M", 900 * 2**20),
         ("900", 900 * 2**20),
         (".5T", 2**39),
+        ("4096B", 4096),
+        ("2 kb", 2048),
         (123, 123),
     ],
 )
@@ -30,10 +32,11 @@ def test_amounts(given, expected):
     assert parse_memory(given) == expected
 
 
-@pytest.mark.parametrize("given", ["", "much", "-1G", "4X", "0", 0, -3, float("inf"), float("nan")])
-def test_what_is_no_amount(given):
-    with pytest.raises(InputError, match="max-memory"):
+@pytest.mark.parametrize("given", ["", "much", "-1G", "4X", "9ib", "0", 0, -3, float("inf"), float("nan"), [1]])
+def test_what_is_no_amount_is_shown(given):
+    with pytest.raises(InputError) as raised:
         parse_memory(given)
+    assert str(raised.value) == f"max-memory: expected an amount such as 4G or 900M, got {given!r}."
 
 
 def test_a_control_group_limits_what_is_free(tmp_path: Path):

@@ -2,103 +2,20 @@
 
 import os
 import tracemalloc
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from dream_if.errors import InputError
-from dream_if.inference import Fuser
-from dream_if.inference.engine import Settings
-from dream_if.inference.values import InfraredRange
-from dream_if.models import FusionOutput
 
 av = pytest.importorskip("av", reason="videos need the extra `video`")
 
 from dream_if.inference.video import fuse_videos  # noqa: E402  (needs PyAV)
-from dream_if.inference.video_reading import Video  # noqa: E402
+from tests.inference.videos import VISIBLE, frames_of, fused, fuser, packets, read, write  # noqa: E402
 
 EXACT = ("--device", "cpu", "--precision", "float32", "--threads", "1")
-VISIBLE = np.array([200, 60, 90], np.uint8)  # a colour whose channels no matrix mixes up
-
-
-def frames_of(colour, count: int, size=(32, 48)) -> list[np.ndarray]:
-    """Frames of one colour with a grey ramp in the lower half, brighter from frame to frame."""
-    frames = []
-    for number in range(count):
-        frame = np.empty((*size, 3), np.uint8)
-        frame[:] = colour
-        frame[size[0] // 2 :] = np.linspace(20, 200, size[1], dtype=np.uint8)[None, :, None] + number
-        frames.append(frame)
-    return frames
-
-
-def write(
-    path: Path,
-    frames: list[np.ndarray],
-    *,
-    codec="libx264",
-    pixels="yuv444p",
-    matrix=6,
-    full=False,
-    rate=25,
-    times=None,
-    sound=False,
-    options=None,
-) -> Path:
-    """A video from RGB frames, or from stored values, (H, W), for grey pixels."""
-    with av.open(str(path), "w", options=options or {}) as container:
-        quality = {"crf": "1"} if codec == "libx264" else {}
-        stream = container.add_stream(codec, rate=rate, options=quality)
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = pixels
-        if not pixels.startswith(("gray", "bgr", "gbr")):
-            stream.codec_context.colorspace = matrix
-            stream.codec_context.color_range = 2 if full else 1
-        if times:
-            stream.codec_context.time_base = Fraction(1, 1000)
-        noise = container.add_stream("aac" if path.suffix == ".mp4" else "libopus", rate=48000) if sound else None
-        for number, values in enumerate(frames):
-            if values.ndim == 2:
-                frame = av.VideoFrame.from_ndarray(values, format=pixels)
-            else:
-                frame = av.VideoFrame.from_ndarray(values, format="rgb24").reformat(
-                    format=pixels,
-                    dst_colorspace={1: 1, 6: 5}[matrix],  # swscale counts otherwise
-                    src_color_range=2,
-                    dst_color_range=2 if full else 1,
-                )
-            frame.pts, frame.time_base = number, Fraction(1, rate)
-            if times:
-                frame.pts, frame.time_base = times[number], Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        if noise is not None:
-            rng = np.random.default_rng(0)
-            for number in range(20):
-                samples = (rng.random((2, 1024), np.float32) - 0.5) / 9
-                heard = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
-                heard.sample_rate, heard.pts = 48000, number * 1024
-                container.mux(noise.encode(heard))
-            container.mux(noise.encode())
-        container.mux(stream.encode())
-    return path
-
-
-def read(path: Path) -> tuple[list[np.ndarray], list[float]]:
-    """RGB frames and their times, by FFmpeg's own ideas of colours."""
-    with av.open(str(path)) as container:
-        found = [(frame.to_ndarray(format="rgb24"), float(frame.time)) for frame in container.decode(video=0)]
-    return [pixels.astype(int) for pixels, _ in found], [time for _, time in found]
-
-
-def packets(path: Path) -> list[tuple[float, bytes]]:
-    with av.open(str(path)) as container:
-        return [
-            (round(float(one.pts * one.time_base), 3), bytes(one)) for one in container.demux(audio=0) if one.size > 0
-        ]
 
 
 @pytest.fixture(autouse=True)
@@ -106,33 +23,6 @@ def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     yield
     torch.set_num_threads(1)
-
-
-class Visible(torch.nn.Module):
-    """Fuses by taking the visible source, or the infrared one."""
-
-    def __init__(self, infrared: bool = False) -> None:
-        super().__init__()
-        self.infrared = infrared
-        self.shapes: list[tuple[int, ...]] = []
-        self.config = {"dim": 16, "use_se": True, "use_rd": True, "ffn_expansion": 2.66}
-
-    def forward(self, visible: Tensor, infrared: Tensor) -> FusionOutput:
-        self.shapes.append(tuple(visible.shape))
-        return FusionOutput(infrared.expand(-1, 3, -1, -1) if self.infrared else visible, (), ())
-
-
-def fuser(infrared: bool = False) -> Fuser:
-    made = Fuser(Visible(infrared), device="cpu", precision="float32")
-    made.has_dominance = False
-    return made
-
-
-def fused(out: str = "f.mp4", infrared: bool = False, span: str = "auto", **options) -> list[np.ndarray]:
-    settings = Settings(infrared_range=InfraredRange.parse(span))
-    sources = [next(Path().glob(f"{name}.*")) for name in ("v", "i")]
-    fuse_videos(fuser(infrared), *sources, Path(out), settings, threads=1, **options)
-    return read(Path(out))[0]
 
 
 class TestTheCommand:
@@ -195,87 +85,6 @@ class TestTheCommand:
         monkeypatch.setattr(builtins, "__import__", without)
         message = run("fuse", "v.mp4", "i.mp4", "-o", "f.mp4", "--weights", weights, *EXACT).message
         assert message == "videos are read by PyAV, which is not installed: pip install 'dream-if[video]'."
-
-
-class TestColours:
-    @pytest.mark.parametrize("matrix", [1, 6])
-    @pytest.mark.parametrize("full", [False, True])
-    @pytest.mark.parametrize(("codec", "ending"), [("libx264", "mp4"), ("libx264", "mkv")])
-    def test_a_flat_colour_comes_back(self, matrix, full, codec, ending):
-        write(Path(f"v.{ending}"), frames_of(VISIBLE, 3), matrix=matrix, full=full, codec=codec)
-        write(Path("i.mp4"), frames_of(70, 3))
-        for frame in fused(f"f.{ending}"):
-            assert np.abs(frame[2:14, 2:-2] - VISIBLE).max() <= 5  # another matrix or range is 12 off
-
-    @pytest.mark.parametrize("full", [False, True])
-    def test_grey_levels_of_the_infrared_come_back(self, full):
-        write(Path("v.mp4"), frames_of(VISIBLE, 3))
-        write(Path("i.mp4"), frames_of(70, 3), full=full)
-        for number, frame in enumerate(fused(infrared=True)):
-            assert np.abs(frame - frames_of(70, 3)[number])[:14].max() <= 2
-            assert np.abs(frame - frames_of(70, 3)[number]).mean() <= 1.5
-
-    @pytest.mark.parametrize(("height", "matrix"), [(576, 6), (720, 1)])
-    def test_without_a_name_the_matrix_goes_by_the_height(self, height, matrix):
-        flat = np.broadcast_to(VISIBLE, (height, 16, 3))
-        write(Path("v.mp4"), [flat], matrix=matrix)
-        with Video(Path("v.mp4")) as video:
-            frame = next(video.frames())
-        frame.stored.colorspace = 2
-        assert np.abs(frame.picture().pixels.astype(int) - VISIBLE).max() <= 2
-
-    @pytest.mark.parametrize(
-        ("codec", "out"), [("h265", "f.mov"), ("av1", "f.webm"), ("vp9", "f.mp4"), ("h264", "f.mkv")]
-    )
-    def test_every_codec(self, codec, out):
-        for name, colour in (("v", VISIBLE), ("i", 70)):
-            write(Path(f"{name}.mp4"), frames_of(colour, 2, size=(64, 96)))
-        frame = fused(out, codec=codec)[0]
-        assert np.abs(frame[2:30, 2:-2] - VISIBLE).max() <= 6
-        with av.open(out) as container:
-            found = container.streams.video[0].codec_context.name
-        assert found.startswith(codec.replace("h265", "hevc")) or (codec, found) == ("av1", "libdav1d")
-
-    def test_colours_that_are_kept_are_named_in_the_file(self):
-        write(Path("v.mp4"), frames_of(VISIBLE, 2), matrix=1)
-        write(Path("i.mp4"), frames_of(70, 2))
-        fused()
-        with av.open("f.mp4") as container:
-            context = container.streams.video[0].codec_context
-            assert (context.colorspace, context.color_range, context.pix_fmt) == (1, 1, "yuv420p")
-
-
-class TestInfraredStreams:
-    @pytest.mark.parametrize("pixels", ["gray", "gray10le", "gray16le"])
-    def test_grey_ones(self, pixels):
-        ramp = np.tile(np.arange(48, dtype=np.uint16), (32, 1))
-        stored = {"gray": (ramp * 5).astype(np.uint8), "gray10le": ramp * 21, "gray16le": ramp * 40 + 7000}[pixels]
-        write(Path("v.mkv"), frames_of(VISIBLE, 3), codec="ffv1", pixels="bgr0")
-        write(Path("i.mkv"), [stored, stored, stored], codec="ffv1", pixels=pixels)
-        frame = fused("f.mkv", infrared=True, codec="ffv1")[1][:, :, 0]
-        span = (0, 255) if pixels == "gray" else (stored.min(), stored.max())  # raw counts: what the video holds
-        np.testing.assert_allclose(frame, (stored - float(span[0])) / (span[1] - span[0]) * 255, atol=1)
-
-    def test_one_range_for_the_whole_video(self):
-        dark, bright = (np.tile(np.arange(48, dtype=np.uint16) * 10 + start, (32, 1)) for start in (7000, 9000))
-        write(Path("v.mkv"), frames_of(VISIBLE, 2), codec="ffv1", pixels="bgr0")
-        write(Path("i.mkv"), [dark, bright], codec="ffv1", pixels="gray16le")
-        first, second = fused("f.mkv", infrared=True, codec="ffv1")
-        assert second.min() - first.max() > 100
-        np.testing.assert_allclose(first[0, :, 0], (dark[0] - 7000) / 2470 * 255, atol=1)
-
-    def test_full_means_the_bits_of_the_stream(self):
-        stored = np.tile(np.arange(48, dtype=np.uint16) * 21, (32, 1))
-        write(Path("v.mkv"), frames_of(VISIBLE, 1), codec="ffv1", pixels="bgr0")
-        write(Path("i.mkv"), [stored], codec="ffv1", pixels="gray10le")
-        frame = fused("f.mkv", infrared=True, span="full", codec="ffv1")[0][:, :, 0]
-        np.testing.assert_allclose(frame, stored / 1023 * 255, atol=0.6)
-
-    def test_ten_bit_colours(self):
-        for name, colour in (("v", VISIBLE), ("i", 70)):
-            write(Path(f"{name}.mkv"), frames_of(colour, 2), codec="ffv1", pixels="yuv444p10le")
-        assert np.abs(fused("f.mkv", codec="ffv1")[0] - frames_of(VISIBLE, 1)[0]).max() <= 2
-        assert np.abs(fused("f.mkv", infrared=True, codec="ffv1")[0] - frames_of(70, 1)[0]).max() <= 2
 
 
 class TestTimesAndSound:

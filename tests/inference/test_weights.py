@@ -44,6 +44,24 @@ def test_shipped_weights_by_name_and_by_file(net, tmp_path):
     assert same(load_network(tmp_path / "tiny.safetensors"), net)
 
 
+def test_a_file_may_be_named_without_its_ending(net, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, tmp_path / "v1.2.safetensors")
+    (tmp_path / "v1.2.json").write_text(json.dumps({"net": net.config}))
+    (tmp_path / "empty").mkdir()
+    for name in ("v1.2", "./v1.2", tmp_path / "v1.2"):
+        assert same(load_network(name, folder=tmp_path / "empty"), net)
+    (tmp_path / "v1.2").mkdir()
+    with pytest.raises(InputError, match=r"v1\.2: has no config.json"):
+        load_network("v1.2", folder=tmp_path / "empty")
+
+
+@pytest.mark.parametrize("given", [None, 3, torch.nn.Linear(2, 2)])
+def test_what_names_no_weights(given):
+    with pytest.raises(InputError, match=rf"weights: expected a name, .* got {type(given).__name__}\.$"):
+        load_network(given)
+
+
 def test_half_precision_on_disk_is_float32_in_memory(net, tmp_path):
     save_file(
         {name: tensor.bfloat16().contiguous() for name, tensor in net.state_dict().items()},

@@ -3,6 +3,7 @@
 import argparse
 import os
 import signal
+import socket
 import sys
 import tempfile
 from importlib.util import find_spec
@@ -77,6 +78,7 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.port is not None and not 0 < options.port < 65536:
         raise InputError(f"--port: expected 1 to 65535, got {options.port}.")
+    check_host(options.host)
     if find_spec("gradio") is None:
         raise InputError("the page needs Gradio, which is not installed; pip install 'dream-if[app]' brings it.")
     threads = choose_threads(options.threads)
@@ -101,3 +103,21 @@ def run(options: argparse.Namespace) -> int:
             server.close()
             demo.finish()
     return 0
+
+
+def check_host(host: str) -> None:
+    """Make sure that this machine can serve on an address: Gradio would say that the port is taken.
+
+    Raises:
+        InputError: It is no address, or that of another machine.
+    """
+    try:
+        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as trial:
+            trial.bind(address)  # to port 0, that is any free one
+    except (OSError, UnicodeError) as error:  # the latter for names that are none, such as a..b
+        reason = getattr(error, "strerror", None) or "no name of a machine"
+        raise InputError(
+            f"--host: expected an address of this machine, such as 127.0.0.1 or 0.0.0.0, got {host!r} ({reason})."
+        ) from error

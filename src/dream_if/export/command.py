@@ -9,7 +9,7 @@ from dream_if.errors import InputError
 from dream_if.export.formats import ENDINGS, FORMATS, Format, check_packages, describe, encode, runner
 from dream_if.export.graph import trace
 from dream_if.export.parity import check_parity
-from dream_if.files import write_atomically
+from dream_if.files import make_folder, write_atomically
 from dream_if.inference.weights import load_network
 from dream_if.threads import choose_threads, use_threads
 
@@ -45,15 +45,18 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         InputError: Something is wrong with the options, a package is missing, or the file would not compute what the
-            network does.
+            network does, or cannot be written.
     """
     out = Path(options.out).expanduser()
     kind = find_format(out, options.format)
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; name a file to write.")
     check_packages(kind)
     use_threads(choose_threads(options.threads))
     net = load_network(options.weights)
     if options.dominance and not net.config["use_rd"]:
         raise InputError(f"--dominance: the network of {options.weights} has no dominance maps (use_rd is false).")
+    make_folder(out.parent)  # before the minute of work, not after it
     sys.stderr.write("Tracing the network, then comparing the file with it: about a minute\n")
     data = encode(trace(net, options.dominance), kind, describe(net))
     differences = check_parity(net, runner(data, kind), options.dominance)

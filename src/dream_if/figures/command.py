@@ -13,15 +13,17 @@ from dream_if.errors import InputError
 from dream_if.evaluation.command import parse_methods
 from dream_if.figures.comparison import Scene, draw_comparison
 from dream_if.figures.dominance import draw_dominance, map_scene
-from dream_if.figures.drawing import check_format
+from dream_if.figures.drawing import check_format, missing_letters
 from dream_if.figures.zoom import Zoom
 from dream_if.inference import load_network
+from dream_if.inference.engine import check_pair
 from dream_if.inference.pictures import read_picture
 from dream_if.inference.values import InfraredRange, infrared_values, visible_values
 
 __all__ = ["add_arguments", "run"]
 
 MOST = 3  # scenes, where none are named
+SOURCES = ("visible", "infrared")  # names of their columns
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,14 +50,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "once per box",
     )
     parser.add_argument(
-        "--insets", default="below", choices=("below", "corner"), help="where the enlarged parts go: below or inside"
+        "--insets", choices=("below", "corner"), help="where the enlarged parts go: below (default) or inside"
     )
     parser.add_argument(
         "--dominance",
         action="store_true",
         help="instead of methods, draw the dominance maps of a network at each level of its decoder",
     )
-    parser.add_argument("--weights", default="small", help="the network for --dominance, as `dream-if fuse` takes it")
+    parser.add_argument(
+        "--weights", help="the network for --dominance, as `dream-if fuse` takes it (default: the shipped small one)"
+    )
     parser.add_argument("--width", type=float, default=1.4, metavar="INCHES", help="width of a column")
     parser.add_argument("--dpi", type=float, default=300, help="dots per inch of a PNG")
 
@@ -80,25 +84,49 @@ def run(options: argparse.Namespace) -> int:
         )
     methods = parse_methods(options.fused)
     zooms = [Zoom.parse(text) for text in options.zoom]
-    if options.dominance and (methods or zooms):
-        raise InputError("--dominance draws one network's maps; give --fused and --zoom to a figure of their own.")
-    if not options.dominance and not methods:
-        raise InputError("there is nothing to compare: give --fused NAME=FOLDER, or --dominance.")
+    _check_together(options, methods)
     pairs = _chosen(Path(options.visible).expanduser(), Path(options.infrared).expanduser(), options.scenes)
     unknown = {zoom.scene for zoom in zooms if zoom.scene} - {pair.name for pair in pairs}
     if unknown:
         raise InputError(f"--zoom: {', '.join(sorted(unknown))} is no scene of the figure, which has {_listed(pairs)}.")
     if options.dominance:
-        net = load_network(options.weights)
+        weights = options.weights or "small"
+        net = load_network(weights)
         if not net.config["use_rd"]:
-            raise InputError(f"--dominance: the network of {options.weights} has no dominance maps (use_rd is false).")
+            raise InputError(f"--dominance: the network of {weights} has no dominance maps (use_rd is false).")
         mapped = [map_scene(net, pair.name, *_sources(pair)) for pair in pairs]
         draw_dominance(mapped, out, width=options.width, dpi=options.dpi)
     else:
         scenes = _scenes(pairs, methods, Path(options.visible).expanduser())
-        draw_comparison(scenes, zooms, out, insets=options.insets, width=options.width, dpi=options.dpi)
+        draw_comparison(scenes, zooms, out, insets=options.insets or "below", width=options.width, dpi=options.dpi)
+    missing = missing_letters([*methods, *(pair.name for pair in pairs)])
+    if missing and check_format(out) != "svg":  # whose letters are drawn with the fonts of whoever shows it
+        sys.stderr.write(f"Note: the font of the figure has no {missing}; names show boxes for it. SVG keeps them.\n")
     sys.stdout.write(f"Wrote {out}: {_listed(pairs)}.\n")
     return 0
+
+
+def _check_together(options: argparse.Namespace, methods: Mapping[str, Path]) -> None:
+    """Refuse options that mean nothing beside the others, and methods with the name of a source.
+
+    Raises:
+        InputError: There is such an option or name, or nothing to draw.
+    """
+    taken = [name for name in SOURCES if name in methods]
+    if taken:
+        raise InputError(f"--fused: the column {taken[0]!r} is that of the sources; give the method another name.")
+    if options.dominance:
+        if methods or options.zoom or options.insets:
+            raise InputError(
+                "--dominance draws one network's maps; give --fused, --zoom and --insets to a figure of their own."
+            )
+        return
+    if not methods:
+        raise InputError("there is nothing to compare: give --fused NAME=FOLDER, or --dominance.")
+    if options.weights:
+        raise InputError("--weights names the network of --dominance, and methods need none; leave one of them out.")
+    if options.insets and not options.zoom:
+        raise InputError("--insets says where enlarged parts go; name one with --zoom, or leave it out.")
 
 
 def _listed(pairs: Sequence[Pair]) -> str:
@@ -113,7 +141,7 @@ def _chosen(visible: Path, infrared: Path, scenes: str | None) -> list[Pair]:
         raise InputError(f"no pair of images in {visible} and {infrared}; partners have the same stem.")
     if scenes is None:
         return list(found.values())[:MOST]
-    wanted = [name.strip() for name in scenes.split(",") if name.strip()]
+    wanted = list(dict.fromkeys(name.strip() for name in scenes.split(",") if name.strip()))
     missing = [name for name in wanted if name not in found]
     if missing or not wanted:
         known = ", ".join(list(found)[:5]) + (", ..." if len(found) > 5 else "")
@@ -127,11 +155,7 @@ def _chosen(visible: Path, infrared: Path, scenes: str | None) -> list[Pair]:
 def _sources(pair: Pair) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Visible (H, W, 3) and infrared (H, W), in [0, 1]."""
     visible, infrared = read_picture(pair.visible), read_picture(pair.infrared)
-    if visible.size != infrared.size:
-        raise InputError(
-            f"unequal sizes: {pair.visible} is {visible.size[1]}x{visible.size[0]} but {pair.infrared} is "
-            f"{infrared.size[1]}x{infrared.size[0]} (width x height)."
-        )
+    check_pair(visible, infrared)
     return _coloured(visible_values(visible)), infrared_values(infrared, InfraredRange())[0]
 
 
@@ -150,7 +174,7 @@ def _scenes(pairs: Sequence[Pair], methods: Mapping[str, Path], visible: Path) -
     }
     scenes = []
     for pair in pairs:
-        pictures = dict(zip(("visible", "infrared"), _sources(pair), strict=True))
+        pictures = dict(zip(SOURCES, _sources(pair), strict=True))
         for name, found in files.items():
             if pair.name not in found:
                 raise InputError(f"{name}: no image of the stem {pair.name} in {methods[name]}.")

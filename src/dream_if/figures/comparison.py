@@ -9,16 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.patches import Rectangle
 
-from dream_if.figures.drawing import Page
+from dream_if.figures.drawing import GAP, HEAD, SIDE, Page
 from dream_if.figures.zoom import COLOURS, Zoom, corners_for, of_scene
 
 __all__ = ["Insets", "Scene", "draw_comparison"]
 
 Insets = Literal["below", "corner"]
 
-GAP = 0.03  # inches between pictures
-HEAD = 0.2  # inches for the names of the columns
-SIDE = 0.2  # inches for the name of a scene
 FRAME = 1.2  # points
 
 
@@ -61,7 +58,7 @@ def draw_comparison(
         dpi: dots per inch.
 
     Raises:
-        InputError: The file cannot be written, or a box does not lie in its scene.
+        InputError: The file cannot be written or would be too large, or a box does not lie in its scene.
     """
     names = list(scenes[0].pictures)
     boxes = [of_scene(zooms, scene.name, scene.size) for scene in scenes]

@@ -8,14 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dream_if.figures.drawing import Page
+from dream_if.figures.drawing import GAP, HEAD, SIDE, Page
 from dream_if.models import DreamIF
 
 __all__ = ["MappedScene", "draw_dominance", "map_scene"]
-
-GAP = 0.03  # inches between pictures
-HEAD = 0.2  # inches for the names of the columns
-SIDE = 0.2  # inches for the name of a scene
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ def draw_dominance(scenes: Sequence[MappedScene], out: Path, *, width: float = 1
         dpi: dots per inch.
 
     Raises:
-        InputError: The file cannot be written.
+        InputError: The file cannot be written, or would be too large.
     """
     levels = len(scenes[0].dominance_visible)
     heights = [width * scene.infrared.shape[0] / scene.infrared.shape[1] for scene in scenes]

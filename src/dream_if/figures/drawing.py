@@ -1,6 +1,8 @@
 """What the figures have in common: pictures at exact places of a page, and files of the format that is asked for."""
 
 import io
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +12,22 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from dream_if.errors import InputError
 from dream_if.files import write_atomically
 
-__all__ = ["FORMATS", "Page", "check_format"]
+__all__ = ["FORMATS", "GAP", "HEAD", "SIDE", "Page", "check_format", "missing_letters"]
 
 FORMATS = {".png": "png", ".pdf": "pdf", ".svg": "svg"}
 """File ending -> format."""
 
+GAP = 0.03  # inches between pictures
+HEAD = 0.2  # inches for the names of the columns
+SIDE = 0.2  # inches for the name of a scene
+
 FONT_SIZE = 8  # points; that of captions in two-column papers
+MOST_PIXELS = 200_000_000  # that are drawn: about 15 seconds and 4 GB of memory
 
 
 def check_format(path: Path) -> str:
@@ -33,6 +41,12 @@ def check_format(path: Path) -> str:
             f"{path}: expected a figure that ends in .png, .pdf or .svg, got {path.suffix or 'no ending'!r}."
         )
     return FORMATS[path.suffix.lower()]
+
+
+def missing_letters(words: Iterable[str]) -> str:
+    """The letters of some words that the font of the figures lacks, each once: PNG and PDF show boxes for them."""
+    font = get_font(findfont(FontProperties()))
+    return "".join(sorted({letter for word in words for letter in word if not font.get_char_index(ord(letter))}))
 
 
 class Page:
@@ -51,6 +65,7 @@ class Page:
         self._path = path
         self._format = check_format(path)
         self.width, self.height = width, height
+        self._drawn = width * height if self._format == "png" else 0.0  # square inches that become pixels of the page
         self._figure = Figure(figsize=(width, height))
         FigureCanvasAgg(self._figure)  # without pyplot, which would keep every figure, and look for a screen
 
@@ -73,14 +88,19 @@ class Page:
             side.set_visible(False)
         # In PDF and SVG the pixels are stored as they are, and whoever shows the page scales them.
         options.setdefault("interpolation", "antialiased" if self._format == "png" else "none")
+        if self._format != "png" and options["interpolation"] != "none":
+            self._drawn += width * height
         if "cmap" not in options and values.ndim == 2:
             options |= {"cmap": "gray", "vmin": 0, "vmax": 1}
         axes.imshow(values, aspect="auto", **options)
         return axes
 
     def text(self, words: str, left: float, top: float, **options: Any) -> None:
-        """Write words at a place in inches from the upper left corner, centred on it unless options say otherwise."""
-        chosen: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": FONT_SIZE} | options
+        """Write words at a place in inches from the upper left corner, centred on it unless options say otherwise.
+
+        They are names of files and methods, so a dollar sign starts no formula.
+        """
+        chosen: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": FONT_SIZE, "parse_math": False} | options
         self._figure.text(left / self.width, 1 - top / self.height, words, None, **chosen)
 
     def save(self, dpi: float) -> None:
@@ -90,11 +110,22 @@ class Page:
             dpi: dots per inch of a PNG, and of what is drawn as pixels elsewhere.
 
         Raises:
-            InputError: The file cannot be written.
+            InputError: The file cannot be written, or more than `MOST_PIXELS` would be drawn.
         """
+        pixels = self._drawn * dpi**2
+        if pixels > MOST_PIXELS:
+            raise InputError(
+                f"{self._path}: would have {pixels / 1e6:.0f} million pixels at {dpi:g} dots per inch, and at most "
+                f"{MOST_PIXELS / 1e6:.0f} million are drawn; give a smaller --width or --dpi, or fewer --scenes."
+            )
         buffer = io.BytesIO()
         # Letters stay letters, so that they can be searched and edited; no date, so that equal figures are equal files.
         dateless = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[self._format]
-        with rc_context({"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "dream-if"}):
+        with (
+            rc_context({"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "dream-if"}),
+            warnings.catch_warnings(),
+        ):
+            # `missing_letters` tells it in one line.
+            warnings.filterwarnings("ignore", r"(?s)Glyph .* missing from|Matplotlib currently does not support")
             self._figure.savefig(buffer, format=self._format, dpi=dpi, metadata=dateless)
         write_atomically(self._path, buffer.getvalue())

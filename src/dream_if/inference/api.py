@@ -13,11 +13,12 @@ from torch import Tensor
 
 from dream_if.errors import InputError
 from dream_if.inference.engine import FusedPicture, Settings, check_pair, fuse_pictures, quantised
+from dream_if.inference.folders import check_output
 from dream_if.inference.fuser import Fuser, Precision
 from dream_if.inference.memory import parse_memory
 from dream_if.inference.pictures import MIN_SIZE, Picture, picture_of, read_picture
 from dream_if.inference.values import Colour, InfraredRange
-from dream_if.inference.weights import load_network
+from dream_if.inference.weights import find_weights, load_network
 from dream_if.inference.writing import check_ending, image_of, write_picture
 from dream_if.models import DreamIF
 
@@ -65,48 +66,54 @@ def fuse(
             a batch of such with one more axis in front (grey ones then (B, H, W, 1)), of uint8, uint16, or floats in
             [0, 1]; a tensor (1 or 3, H, W) or (B, 1 or 3, H, W) of uint8 or floats in [0, 1]; a list of any of these.
         infrared: the same, of any kind of these. Colours become luminance.
-        out: where paths or images are to be written to; its ending names the format.
+        out: where paths or images are to be written to; its ending names the format. It may not be a source.
         weights: name of shipped weights, folder, checkpoint or hub id, see `load_network`; or a network, or a `Fuser`,
-            for which device, precision and max_memory are settled. The last one loaded is kept for the next call.
+            for which device, precision and max_memory are settled. The last one loaded is kept for the next call. A
+            network is moved to the device and left in evaluation mode: `net.train()` before its training goes on.
         colour: ``rgb``, the network's; ``ycbcr``, the visible colours under the fused luminance; ``grey``. A visible
             picture without colours gives one without.
         infrared_range: ``auto``, ``percentile``, ``full`` or (low, high), see `InfraredRange`.
         dominance: also return the dominance maps.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
         precision: ``auto``, ``float32`` or ``bfloat16``.
-        max_memory: bytes, or text such as ``4G``, that this process may hold in all; what needs more goes in tiles.
+        max_memory: bytes, or text such as ``4G`` (MiB without a unit), that this process may hold in all; what needs
+            more goes in tiles.
         batch_size: how many pairs of a batch or list go through the network together; memory grows with it.
-        allow_missing: where one source is None, restore the other: without noise, rain and blur as far as the network
-            can, in grey if it is the infrared one.
+        allow_missing: where one source is None, or an item of its list, restore the other: without noise, rain and
+            blur as far as the network can, in grey if it is the infrared one.
 
     Returns:
         The fused picture in the visible one's kind, type and number of channels (one with ``colour="grey"``), alpha and
-        metadata included. For paths the path ``out``, or an image of Pillow where there is none. With ``dominance`` a
-        `FusedWithMaps`.
+        metadata included. For paths the path ``out``, with ``~`` resolved, or an image of Pillow where there is none.
+        With ``dominance`` a `FusedWithMaps`. What was done on the way, such as which infrared values became black and
+        white, or that the format of ``out`` has no transparency, is told by the command ``dream-if fuse`` only.
 
     Raises:
         InputError: A picture cannot be used, sizes or counts differ, a setting is not known, or memory is short.
     """
     settings = Settings(colour, InfraredRange.parse(infrared_range))
-    if batch_size < 1:
-        raise InputError(f"batch_size must be 1 or more, got {batch_size}.")
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise InputError(f"batch_size must be a whole number, 1 or more, got {batch_size!r}.")
     fuser = weights if isinstance(weights, Fuser) else make_fuser(weights, device, precision, max_memory)
     if dominance and not fuser.has_dominance:
         raise InputError("this network has no dominance maps (use_rd is false); leave dominance out.")
     given = infrared if visible is None else visible  # whose kind the result has
-    if (visible is None or infrared is None) and (not allow_missing or given is None):
-        missing = "visible" if visible is None else "infrared"
-        raise InputError(f"the {missing} picture is missing; give both, or restore one alone with allow_missing=True.")
     several = isinstance(given, list | tuple) or _is_batch(given)
-    items = _items(given)
-    seen = items if visible is not None else [None] * len(items)
-    heated = [None] * len(items) if infrared is None else items if visible is None else _items(infrared, given)
+    first = _items(given)
+    seen = first if visible is not None else [None] * len(first)
+    heated = first if visible is None else [None] * len(first) if infrared is None else _items(infrared, given)
     if len(seen) != len(heated):
         raise InputError(f"{len(seen)} visible and {len(heated)} infrared pictures were given; they must be as many.")
-    if out is not None:
+    items = [
+        _present(one, other, allow_missing, f" of pair {number}" if several else "")
+        for number, (one, other) in enumerate(zip(seen, heated, strict=True), start=1)
+    ]
+    target = None if out is None else Path(out).expanduser()
+    if target is not None:
         if several or kind_of(items[0]) not in ("file", "image"):
             raise InputError("out is for one pair of paths or images of Pillow; write other results yourself.")
-        check_ending(Path(out))
+        check_ending(target)
+        check_output(target, [Path(one).expanduser() for one in (seen[0], heated[0]) if isinstance(one, str | Path)])
 
     results: list[FusedPicture] = []
     for start in range(0, len(seen), batch_size):
@@ -116,9 +123,9 @@ def fuse(
         ]
         for group in _of_equal_size(pairs):
             results += fuse_pictures(fuser, group, settings, dominance)
-    if out is not None:
-        write_picture(Path(out), results[0].picture())
-        fused: Any = Path(out)
+    if target is not None:
+        write_picture(target, results[0].picture())
+        fused: Any = target
     else:
         fused = _gathered([_like(one, result) for one, result in zip(items, results, strict=True)], given, several)
     if not dominance:
@@ -145,7 +152,7 @@ def make_fuser(
     limit = None if max_memory is None else parse_memory(max_memory)
     if isinstance(weights, DreamIF):
         return Fuser(weights, device=device, precision=precision, max_memory=limit, compiled=compiled)
-    path = Path(weights).expanduser()
+    path = find_weights(weights)
     changed = path.stat().st_mtime_ns if path.exists() else 0
     return _loaded(str(weights), changed, device, precision, limit, compiled)
 
@@ -192,6 +199,22 @@ def _items(source: Any, beside: Any = None) -> list[Any]:
     if not items:
         raise InputError("the list of pictures is empty.")
     return items
+
+
+def _present(visible: Any, infrared: Any, allow_missing: bool, which: str) -> Any:
+    """The source of a pair whose kind its result has: the visible one if it is there.
+
+    Raises:
+        InputError: One is missing and may not be, or both are.
+    """
+    if visible is None and infrared is None:
+        raise InputError(f"both pictures{which} are missing; give one at least.")
+    if (visible is None or infrared is None) and not allow_missing:
+        missing = "visible" if visible is None else "infrared"
+        raise InputError(
+            f"the {missing} picture{which} is missing; give both, or restore one alone with allow_missing=True."
+        )
+    return infrared if visible is None else visible
 
 
 def _picture(source: Any, role: str) -> Picture | None:

@@ -1,10 +1,13 @@
 """`dream-if fuse`: two pictures, two folders of them, or two videos, become one."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import current_thread, main_thread
+from typing import NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -45,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights",
         default="small",
-        help="name of shipped weights, a run's checkpoint, a folder that save_pretrained wrote, or an id of the "
-        "Hugging Face hub",
+        help="name of shipped weights, a run's checkpoint, a .safetensors file with its .json beside it, a folder that "
+        "save_pretrained wrote, or an id of the Hugging Face hub",
     )
     parser.add_argument(
         "--colour",
@@ -63,7 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "and 99.9 percentiles of each picture, or of all of a video; LOW,HIGH; auto: full for 8 bit, else percentile",
     )
     parser.add_argument("--dominance", action="store_true", help="write the dominance maps, too, as PNG of 16 bit")
-    parser.add_argument("--format", default="png", choices=[ending[1:] for ending in ENDINGS], help="in a folder")
+    parser.add_argument(
+        "--format", choices=[ending[1:] for ending in ENDINGS], help="of pictures in a folder (default: png)"
+    )
     parser.add_argument(
         "--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; auto takes a GPU if there is one"
     )
@@ -77,8 +82,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-memory",
         metavar="AMOUNT",
-        help="what this process may hold in all, such as 4G: main memory for the CPU, the GPU's own for a GPU. Larger "
-        "pictures go in tiles (default: what it holds, and four fifths of what is free)",
+        help="what this process may hold in all, such as 4G, or 4096, in MiB: main memory for the CPU, the GPU's own "
+        "for a GPU. Larger pictures go in tiles (default: what it holds, and four fifths of what is free)",
     )
     parser.add_argument("--compile", action="store_true", help="compile the network: worth it for many equal sizes")
     parser.add_argument(
@@ -97,6 +102,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="threads on the CPU; found out if left out")
 
 
+@contextmanager
+def _sigterm_ends_in_order() -> Iterator[None]:
+    """Make SIGTERM an exception, so that files that are written to are removed, as they are after Ctrl-C."""
+    if current_thread() is not main_thread():  # others may not touch signals
+        yield
+        return
+
+    def end(*_: object) -> NoReturn:
+        raise SystemExit(128 + signal.SIGTERM)  # as a shell counts it
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)  # None where it was not set by Python
+
+
+@_sigterm_ends_in_order()
 def run(options: argparse.Namespace) -> int:
     """Fuse a visible and an infrared picture, two folders of them, or two videos, into pictures of the same size.
 
@@ -120,16 +143,19 @@ def run(options: argparse.Namespace) -> int:
     if options.batch_size < 1:
         raise InputError(f"--batch-size must be 1 or more, got {options.batch_size}.")
     folders = [source is not None and source.is_dir() for source in (visible, infrared)]
+    named = f"{visible or MISSING} and {infrared or MISSING}"
     if any(folders) and not all(folders):
-        raise InputError(f"{visible} and {infrared}: one is a folder and one is not; give two files or two folders.")
-    ending = f".{options.format}"
+        raise InputError(f"{named}: one is a folder and one is not; give two files or two folders.")
+    ending = f".{options.format or 'png'}"
     if any(_is_video(source) for source in (visible, infrared)):
         return _fuse_videos(options, visible, infrared, out, settings)
     if options.codec != "auto" or options.crf is not None:
-        raise InputError(f"--codec and --crf are for two videos; {visible} and {infrared} are none.")
+        raise InputError(f"--codec and --crf are for two videos; {named} are none.")
     if visible is not None and infrared is not None and all(folders):
         jobs, problems = pair_folders(visible, infrared, out, ending, options.dominance, options.allow_missing)
     else:
+        if options.format is not None and not out.is_dir():
+            raise InputError(f"--format is for pictures in a folder; the ending of {out} names its format.")
         jobs, problems = [pair_files(visible, infrared, out, ending, options.dominance)], []
         check_ending(jobs[0].out)
     threads = choose_threads(options.threads)
@@ -178,6 +204,10 @@ def _fuse_videos(
         raise InputError(f"{visible or MISSING} and {infrared or MISSING}: one is a video and one is not; give two.")
     if options.dominance:
         raise InputError("--dominance is for pictures; extract the frames to two folders and fuse those.")
+    if options.allow_missing:
+        raise InputError("--allow-missing is for pictures; of videos both are needed.")
+    if options.format is not None:
+        raise InputError("--format is for pictures in a folder; the ending of OUT names a video's container.")
     out = pair_files(visible, infrared, out, ".mp4", dominance=False).out
     threads = choose_threads(options.threads)
     use_threads(threads)

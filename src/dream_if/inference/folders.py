@@ -14,7 +14,7 @@ from dream_if.inference.fuser import Fuser
 from dream_if.inference.pictures import Picture, read_picture
 from dream_if.inference.writing import ENDINGS, write_map, write_picture
 
-__all__ = ["JOURNAL", "Job", "Journal", "Report", "fuse_files", "pair_files", "pair_folders"]
+__all__ = ["JOURNAL", "Job", "Journal", "Report", "check_output", "fuse_files", "pair_files", "pair_folders"]
 
 JOURNAL = "fused.jsonl"
 """File in a folder of fused pictures that tells how each was made, one JSON object a line; the last line counts."""
@@ -90,6 +90,8 @@ class Journal:
         """Whether the job's outputs are there, made from these very sources with these settings."""
         entry = self._made.get(job.out.name, {})
         same = entry.get("settings") == settings and entry.get("sources") == _fingerprints(job)
+        if job.maps and not entry.get("maps"):  # those that lie there may be of other settings
+            return False
         return same and all(path.is_file() for path in (job.out, *job.maps))
 
     def add(self, job: Job, settings: Mapping[str, str], fused: FusedPicture) -> None:
@@ -102,6 +104,7 @@ class Journal:
             "file": job.out.name,
             "settings": settings,
             "sources": _fingerprints(job),
+            "maps": bool(job.maps),
             "tile": fused.tile,
             "notes": fused.notes,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -138,18 +141,39 @@ def pair_files(visible: Path | None, infrared: Path | None, out: Path, ending: s
         dominance: write the maps beside the picture.
 
     Raises:
-        InputError: Both are missing, or the output is one of the sources.
+        InputError: Both are missing, they are one file, or the output is one of them.
     """
     sources = [source for source in (visible, infrared) if source is not None]
     if not sources:
         raise InputError("both sources are missing; name one at least.")
+    _check_different(visible, infrared)
     if out.is_dir():
         out = out / f"{sources[0].stem}{ending}"
-    for source in sources:
-        if out.exists() and source.exists() and out.samefile(source):
-            raise InputError(f"{out}: is a source, and would be overwritten; name another output.")
+    check_output(out, sources)
     maps = [out.with_name(f"{out.stem}.dominance_{kind}.png") for kind in ("visible", "infrared") if dominance]
     return Job(sources[0].stem, visible, infrared, out, tuple(maps))
+
+
+def check_output(out: Path, sources: Iterable[Path]) -> None:
+    """Take care that writing a file does not overwrite a source.
+
+    Raises:
+        InputError: The output is one of the sources, under this name or another.
+    """
+    for source in sources:
+        if _are_same(out, source):
+            raise InputError(f"{out}: is a source, and would be overwritten; name another output.")
+
+
+def _check_different(visible: Path | None, infrared: Path | None) -> None:
+    if visible is not None and infrared is not None and _are_same(visible, infrared):
+        raise InputError(
+            f"{visible} and {infrared}: are one and the same; name the visible source first, then the infrared one."
+        )
+
+
+def _are_same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def pair_folders(
@@ -169,10 +193,11 @@ def pair_folders(
         Jobs sorted by name, and a sentence for each file that has no partner or has a namesake.
 
     Raises:
-        InputError: A folder cannot be listed, there is no pair, or the output folder is one of the sources.
+        InputError: A folder cannot be listed, both are one, there is no pair, or the output folder is one of them.
     """
+    _check_different(visible, infrared)
     for source in (visible, infrared):
-        if out.exists() and out.samefile(source):
+        if _are_same(out, source):
             raise InputError(f"{out}: is a source folder, whose pictures would be overwritten; name another output.")
     seen, heated = _pictures_in(visible), _pictures_in(infrared)
     problems, jobs = [], []

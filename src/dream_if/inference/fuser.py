@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dream_if.errors import InputError
 from dream_if.inference.memory import SPARE, bytes_per_pixel, free_memory, used_memory
-from dream_if.inference.tiles import SMALLEST, cut, tile_size
+from dream_if.inference.tiles import GRID, SMALLEST, cut, tile_size
 from dream_if.models import DreamIF
 from dream_if.models.dream_if import check_shapes
 
@@ -40,7 +40,8 @@ class Fuser:
     """Fuses pairs of tensors of any size from 16 x 16 pixels up, and gives back the same size.
 
     Args:
-        net: the network, as `load_network` returns it. It is moved to the device.
+        net: the network, as `load_network` returns it. It is moved to the device and left in evaluation mode; call
+            its `train()` before its training goes on.
         device: ``auto``: the first GPU of CUDA, else the CPU; or a device of torch, such as ``cpu`` or ``cuda:1``.
         precision: ``auto``: bfloat16 where the device computes in it, else float32.
         max_memory: bytes that this process may hold in all, main memory for the CPU and the device's own elsewhere.
@@ -123,11 +124,13 @@ class Fuser:
         """Height and width of the tiles for an image that does not go through whole."""
         size = tile_size(height, width, pixels)
         if size is None:
-            wanted = min(height * width, SMALLEST**2)
+            tall, wide = (min(GRID * math.ceil(side / GRID), SMALLEST) for side in (height, width))
+            wanted = min(height * width, tall * wide)
             more = math.ceil((wanted - pixels) * self.bytes_per_pixel / 2**20)
+            tiles = f", not in tiles of {wide}x{tall} either" if wanted < height * width else ""
             raise InputError(
-                f"{width}x{height} pixels do not fit into the memory that there is, not in tiles of "
-                f"{SMALLEST}x{SMALLEST} either: {more} MiB more are needed. Raise max_memory or free some."
+                f"{width}x{height} pixels do not fit into the memory that there is{tiles}: {more} MiB more are needed. "
+                "Raise max_memory or free some."
             )
         return size
 
@@ -168,7 +171,7 @@ def find_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()  # meta has tensors, but nothing in them
     except Exception as error:  # torch has another kind of error for each way in which a device can be missing
         first = str(error).strip().splitlines()[0]
         raise InputError(

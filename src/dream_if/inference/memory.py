@@ -20,7 +20,10 @@ from dream_if.models.dream_if import PROMPTS
 __all__ = ["SPARE", "bytes_per_pixel", "free_memory", "parse_memory", "used_memory"]
 
 SHARE = 0.8  # of what is free: others on the machine want to breathe
-UNITS = {"": 2**20, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+UNITS = {"": 2**20, "b": 1} | {
+    prefix + end: 2 ** (10 * power) for power, prefix in enumerate("kmgt", start=1) for end in ("", "b", "ib")
+}
+"""What stands behind a number, in small letters -> bytes."""
 
 SPARE = 256 * 2**20
 """Bytes beside what grows with the image: buffers that libraries keep. 120 to 240 MiB were measured."""
@@ -49,17 +52,22 @@ def bytes_per_pixel(net: DreamIF, value_bytes: int, strips: bool) -> float:
 
 
 def parse_memory(given: str | int | float) -> int:
-    """Bytes, from a number of them or from text such as ``4G``, ``900M`` or ``1.5 GiB``; without a unit MiB are meant.
+    """Bytes, from a number of them or from text such as ``4G``, ``900M``, ``1.5 GiB`` or ``4096B``.
+
+    All units are powers of 1024, and text without a unit is in MiB.
 
     Raises:
         InputError: It is no positive amount.
     """
+    amount: float = 0
     if isinstance(given, str):
-        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([kmgt]?)(?:i?b)?\s*", given.lower())
-        given = float(found[1]) * UNITS[found[2]] if found else 0
-    if not 0 < given < float("inf"):
-        raise InputError(f"max-memory: expected an amount such as 4G or 900M, got {given or 'none'}.")
-    return int(given)
+        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)\s*", given.lower())
+        amount = float(found[1]) * UNITS.get(found[2], 0) if found else 0
+    elif isinstance(given, int | float):
+        amount = given
+    if not 1 <= amount < float("inf"):
+        raise InputError(f"max-memory: expected an amount such as 4G or 900M, got {given!r}.")
+    return int(amount)
 
 
 def used_memory(device: torch.device) -> int:

@@ -1,5 +1,6 @@
 """Writing a video frame by frame, with the times and the sound of the visible one. Needs PyAV, an extra."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -135,6 +136,8 @@ class VideoWriter:
                 f"{out}: {width}x{height} is odd, which {name} stores with colours in full resolution (4:4:4) only; "
                 "some players do not show that",
             )
+        if name == "av1":
+            os.environ.setdefault("SVT_LOG", "1")  # errors alone: SVT-AV1 tells its settings in twenty lines
         self.container = av.open(str(path), "w", format=ENDINGS[out.suffix.lower()])
         options = chosen.options | ({} if factor is None else {"crf": str(factor)})
         if name == "h265" and frames < 3:  # x265 leaves the decoding times of so few frames to chance

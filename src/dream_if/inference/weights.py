@@ -15,9 +15,22 @@ from dream_if.errors import InputError
 from dream_if.models import DreamIF
 from dream_if.models.shipped import SHIPPED, read_weights, shipped
 
-__all__ = ["digest", "load_network"]
+__all__ = ["digest", "find_weights", "load_network"]
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def find_weights(weights: str | Path) -> Path:
+    """The file or folder that is meant, which need not exist: ``mine`` is ``mine.safetensors`` if only that is there.
+
+    Raises:
+        InputError: Neither text nor a path.
+    """
+    if not isinstance(weights, str | Path):
+        raise InputError(f"weights: expected a name, a path or a network of dream-if, got {type(weights).__name__}.")
+    path = Path(weights).expanduser()
+    beside = path.parent / f"{path.name}.safetensors"
+    return beside if beside.is_file() and not path.exists() else path
 
 
 def load_network(weights: str | Path, folder: Path = SHIPPED) -> DreamIF:
@@ -25,14 +38,16 @@ def load_network(weights: str | Path, folder: Path = SHIPPED) -> DreamIF:
 
     Args:
         weights: a name of shipped weights (a folder of that name is meant by ``./name``); a folder that
-            ``save_pretrained`` wrote; a checkpoint of a run; or an id of the Hugging Face hub, ``owner/name``.
+            ``save_pretrained`` wrote; a checkpoint of a run; a ``.safetensors`` file with its ``.json`` beside it, as
+            ``dream-if publish --out`` writes them, with or without its ending; or an id of the Hugging Face hub,
+            ``owner/name``.
         folder: where shipped weights are.
 
     Raises:
         InputError: There is no such thing, or it holds no network of ours.
     """
     names = shipped(folder)
-    path = Path(weights).expanduser()
+    path = find_weights(weights)
     if str(weights) in names:
         net = _from_settings(folder / f"{weights}.safetensors")
     elif path.is_dir():
@@ -45,8 +60,8 @@ def load_network(weights: str | Path, folder: Path = SHIPPED) -> DreamIF:
         there = ", ".join(names) or "none in this version"
         raise InputError(
             f"weights {str(weights)!r}: no shipped weights of this name (there are: {there}), and no file or folder. "
-            "Give a run's checkpoint such as runs/small/version_0/checkpoints/best.ckpt, a folder that "
-            "save_pretrained wrote, or an id of the Hugging Face hub."
+            "Give a run's checkpoint such as runs/small/version_0/checkpoints/best.ckpt, a .safetensors file with its "
+            ".json, a folder that save_pretrained wrote, or an id of the Hugging Face hub."
         )
     return net.eval()
 

@@ -24,12 +24,13 @@ __all__ = ["LPIPS_SELF", "TABLES", "Plan", "Row", "read_plan"]
 LPIPS_SELF = "LPIPS_self"
 """LPIPS between what a method makes of the corrupted pair and what it makes of the clean one."""
 
-TABLES = ("1", "2", "3", "severity", "shift", "efficiency")
+TABLES = ("1", "2", "3", "5", "severity", "shift", "efficiency")
 SHARED = ("ours", "methods", "sets", "metrics", "tables")
 OWN = {
     "1": (),
     "2": ("conditions", "restore"),
     "3": ("conditions", "restore"),
+    "5": ("train", "seeds", "steps", "batch", "rate", "size", "detector", "yolo"),
     "severity": ("kinds", "levels", "seed", "source"),
     "shift": ("pixels",),
     "efficiency": ("size", "repeats"),
@@ -221,7 +222,7 @@ def _row(name: str, given: Any, device: torch.device, weights: str | None) -> Ro
 
 def _conditions(settings: Mapping[str, Any], table: str) -> tuple[Condition, ...]:
     clean = Condition()
-    if table in ("1", "efficiency"):
+    if table in ("1", "5", "efficiency"):
         return (clean,)
     if table == "shift":
         pixels = _numbers(settings, "pixels", [1, 2, 4, 8])

@@ -1,0 +1,1 @@
+"""Detection on fused images: labels, a detector, its training and its scores."""

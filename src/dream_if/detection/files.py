@@ -1,0 +1,97 @@
+"""A data set for detectors, in the form of YOLO and in that of COCO at once.
+
+Below one folder: ``images/<split>/<name>.png``, ``labels/<split>/<name>.txt`` and ``data.yaml`` for YOLO, and
+``annotations/<split>.json`` for COCO. The images are written by whoever has them; see `image_file`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+from dream_if.data.layouts import Split
+from dream_if.detection.labels import Boxes
+from dream_if.files import write_atomically
+
+__all__ = ["image_file", "write_data_yaml", "write_labels"]
+
+Labelled = Mapping[str, tuple[tuple[int, int], Boxes]]
+"""Name of an image -> its height and width in pixels, and its boxes."""
+
+
+def image_file(folder: Path, split: Split, name: str) -> Path:
+    """Where an image of the set belongs."""
+    return folder / "images" / split / f"{name}.png"
+
+
+def write_labels(folder: Path, split: Split, images: Labelled, names: Sequence[str]) -> None:
+    """Write the boxes of a split, in both forms.
+
+    Args:
+        folder: of the data set.
+        split: which.
+        images: all of them, those without boxes too.
+        names: of the classes.
+
+    Raises:
+        InputError: The folder cannot be written to.
+    """
+    for name, (size, boxes) in images.items():
+        write_atomically(folder / "labels" / split / f"{name}.txt", _yolo_lines(size, boxes).encode())
+    write_atomically(folder / "annotations" / f"{split}.json", json.dumps(_coco(images, names), indent=1).encode())
+
+
+def write_data_yaml(folder: Path, names: Sequence[str]) -> Path:
+    """Write ``data.yaml``, and return its path.
+
+    YOLO's program chooses a checkpoint by what it calls ``val``. That is the training split here, so that no test image
+    has a say.
+
+    Raises:
+        InputError: The folder cannot be written to.
+    """
+    content = {
+        "path": str(folder.resolve()),
+        "train": "images/train",
+        "val": "images/train",
+        "test": "images/test",
+        "names": dict(enumerate(names)),
+    }
+    write_atomically(folder / "data.yaml", yaml.safe_dump(content, sort_keys=False).encode())
+    return folder / "data.yaml"
+
+
+def _yolo_lines(size: tuple[int, int], boxes: Boxes) -> str:
+    """By box: class, centre x, centre y, width and height, relative to the image."""
+    height, width = size
+    lines = []
+    for (left, top, right, bottom), kind in zip(boxes.corners.tolist(), boxes.classes.tolist(), strict=True):
+        x, y = (left + right) / 2 / width, (top + bottom) / 2 / height
+        lines.append(f"{kind} {x:.6f} {y:.6f} {(right - left) / width:.6f} {(bottom - top) / height:.6f}\n")
+    return "".join(lines)
+
+
+def _coco(images: Labelled, names: Sequence[str]) -> dict[str, object]:
+    """Images, annotations and categories, each numbered from 1; a box is left, top, width, height in pixels."""
+    annotations: list[dict[str, object]] = []
+    for number, (_, boxes) in enumerate(images.values(), start=1):
+        for (left, top, right, bottom), kind in zip(boxes.corners.tolist(), boxes.classes.tolist(), strict=True):
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": kind + 1,
+                    "bbox": [left, top, right - left, bottom - top],
+                    "area": (right - left) * (bottom - top),
+                    "iscrowd": 0,
+                }
+            )
+    return {
+        "images": [
+            {"id": number, "file_name": f"{name}.png", "width": size[1], "height": size[0]}
+            for number, (name, (size, _)) in enumerate(images.items(), start=1)
+        ],
+        "annotations": annotations,
+        "categories": [{"id": number, "name": name} for number, name in enumerate(names, start=1)],
+    }
