@@ -80,7 +80,7 @@ weights: $(INSTALLED)  ## train the shipped weights again, with DATA=path/to/the
 		--terms "Trained on LLVIP, RoadScene and MSRS; LLVIP is free for non-commercial use alone, the other two state no licence."
 
 # On a busy machine add THREADS=1: ratios then come from processor time, which does not depend on who else is at work.
-bench: $(INSTALLED)  ## speed and memory against plain versions, into runs/bench: about 25 minutes on two quiet cores
+bench: $(INSTALLED)  ## speed and memory against plain versions, into runs/bench: half an hour or more on two quiet cores
 	mkdir -p runs/bench
 	$(BIN)/python benchmarks/metrics.py --size 640x480 --seconds 1 > runs/bench/metrics.txt
 	cat runs/bench/metrics.txt

@@ -14,7 +14,7 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -188,8 +188,10 @@ def wants_compiling(case: Case, options: argparse.Namespace) -> bool:
     return options.device == "cuda" or f"{case.network}/{case.work}/{case.size}" in options.compile
 
 
-def measure(options: argparse.Namespace, networks: dict[str, dict[str, Any]]) -> list[Result]:
-    """All cases, each printed when it is done."""
+def measure(
+    options: argparse.Namespace, networks: dict[str, dict[str, Any]], keep: Callable[[list[Result]], None] | None = None
+) -> list[Result]:
+    """All cases, each printed and handed to ``keep`` with those before when it is done."""
     compiler = shutil.which(os.environ.get("CXX", "c++")) is not None
     if not compiler:
         print("No C++ compiler was found, so nothing is compiled.")
@@ -211,6 +213,8 @@ def measure(options: argparse.Namespace, networks: dict[str, dict[str, Any]]) ->
         results += (new := run_case(case, taken, networks[case.network], options) + out)
         said = (f"{one.arm} {one.reason or f'{one.seconds:.3g} s {one.net / 1e6:.0f} MB'}" for one in new)
         print(f"{case.network} {case.work} {case.size} x{case.batch}: {'; '.join(said)}", flush=True)
+        if keep is not None:
+            keep(results)
     return results
 
 
@@ -277,7 +281,7 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Prove, measure, and write JSON, Markdown and a plot."""
+    """Prove, measure, and write JSON, Markdown and a plot, anew after each case."""
     from benchmarks import network_report as report  # here, for each case's process imports this module
 
     options = parse(args)
@@ -285,20 +289,23 @@ def main(args: Sequence[str] | None = None) -> None:
     networks = {file.stem: yaml.safe_load(file.read_text())["model"]["net"] for file in files}
     machine = report.machine(options.device, options.threads)
     proved = proofs(options, networks)
-    results = measure(options, networks)
-    machine["load at the end"] = f"{os.getloadavg()[0]:.1f}"
     counted = report.counts(networks)
-    text = report.markdown(results, proved, machine, counted, options.device)
-    print("\n" + text)
-    figures = {
-        "machine": machine,
-        "proofs": [asdict(proof) for proof in proved],
-        "counts": counted,
-        "results": [stored(one) for one in results],
-    }
-    write_atomically(options.out / "network.json", (json.dumps(figures, indent=2) + "\n").encode())
-    write_atomically(options.out / "network.md", text.encode())
-    write_atomically(options.out / "network.png", report.plot(results))
+
+    def keep(results: list[Result]) -> None:
+        machine["load at the end"] = f"{os.getloadavg()[0]:.1f}"
+        figures = {
+            "machine": machine,
+            "proofs": [asdict(proof) for proof in proved],
+            "counts": counted,
+            "results": [stored(one) for one in results],
+        }
+        text = report.markdown(results, proved, machine, counted, options.device)
+        write_atomically(options.out / "network.json", (json.dumps(figures, indent=2) + "\n").encode())
+        write_atomically(options.out / "network.md", text.encode())
+        write_atomically(options.out / "network.png", report.plot(results))
+
+    measure(options, networks, keep)
+    print("\n" + (options.out / "network.md").read_text())
     print(f"Written: {options.out}/network.json, network.md, network.png")
 
 

@@ -30,9 +30,10 @@ class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.every = self.products = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run an operation and add its bytes, unless its output only views its input."""
+        """Run an operation and add its bytes, unless it makes no tensor, or one that only views its input."""
         output = func(*args, **(kwargs or {}))
-        if not func.is_view:
+        makes = any(isinstance(leaf, Tensor) for leaf in tree_leaves(output))  # asking for a device makes none
+        if makes and not func.is_view and func.overloadpacket.__name__ != "_unsafe_view":
             tensors = [leaf for leaf in tree_leaves((args, kwargs, output)) if isinstance(leaf, Tensor)]
             size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
             self.every += size

@@ -15,7 +15,7 @@ import yaml
 
 from benchmarks import network, network_case, network_proof, plain
 from benchmarks.network_case import ARMS, Arm, Case, Result, Turn, build, images, serve, worker
-from benchmarks.network_floor import bytes_moved
+from benchmarks.network_floor import Traffic, bytes_moved
 from dream_if.models import strips
 from tests.conftest import TINY_NET
 
@@ -192,6 +192,16 @@ def test_arms_are_left_out_that_do_not_fit_beside_the_others(monkeypatch: pytest
     assert told == {"plain, float32": "would take about 4 GB beside the others", "ours, float32": "", "ours, bf16": ""}
     found = network.measure(options(sizes=["100", "200"], batches=[], memory=99.0, limit=3.9, compile=[]), {"tiny": {}})
     assert {one.reason for one in found if one.case.width == 200} == {"would take about 4 s a call"}
+
+
+def test_an_operation_counts_what_it_reads_and_writes_and_a_question_nothing() -> None:
+    first, second = torch.ones(3, 4), torch.ones(4, 5)
+    with Traffic() as traffic:
+        product = first @ second
+        assert product.view(5, 3).device == CPU
+        product.neg()
+    assert traffic.products == 4 * (12 + 20 + 15)
+    assert traffic.every == traffic.products + 4 * (15 + 15)
 
 
 def test_bytes_grow_with_pixels_and_count_each_operation() -> None:
