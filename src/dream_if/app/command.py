@@ -13,7 +13,7 @@ from dream_if.app.demo import Demo
 from dream_if.app.examples import make_examples
 from dream_if.errors import InputError
 from dream_if.inference import make_fuser
-from dream_if.inference.fuser import PRECISIONS
+from dream_if.inference.options import add_machine, add_weights
 from dream_if.threads import choose_threads, use_threads
 
 __all__ = ["add_arguments", "run"]
@@ -23,12 +23,7 @@ FIRST_PORT = 7860
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command, to a parser of argparse or jsonargparse."""
-    parser.add_argument(
-        "--weights",
-        default="small",
-        help="name of shipped weights, a run's checkpoint, a folder that save_pretrained wrote, or an id of the "
-        "Hugging Face hub",
-    )
+    add_weights(parser)
     parser.add_argument(
         "--port",
         type=int,
@@ -46,21 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="show the page to the world, under an address of Gradio's for a week; what is uploaded then passes "
         "through Gradio's server",
     )
-    parser.add_argument(
-        "--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; auto takes a GPU if there is one"
-    )
-    parser.add_argument(
-        "--precision",
-        default="auto",
-        choices=PRECISIONS,
-        help="auto is bfloat16 where the device has instructions for it, else float32",
-    )
-    parser.add_argument(
-        "--max-memory",
-        metavar="AMOUNT",
-        help="what this process may hold in all, such as 4G; larger pictures go in tiles (default: what it holds, and "
-        "four fifths of what is free)",
-    )
+    add_machine(parser)
     parser.add_argument("--threads", type=int, metavar="N", help="threads on the CPU; found out if left out")
 
 

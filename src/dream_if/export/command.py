@@ -10,6 +10,7 @@ from dream_if.export.formats import ENDINGS, FORMATS, Format, check_packages, de
 from dream_if.export.graph import trace
 from dream_if.export.parity import check_parity
 from dream_if.files import make_folder, write_atomically
+from dream_if.inference.options import add_weights
 from dream_if.inference.weights import load_network
 from dream_if.threads import choose_threads, use_threads
 
@@ -21,12 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", required=True, metavar="OUT", help="file to write: fused.onnx for ONNX, fused.pt2 for torch"
     )
-    parser.add_argument(
-        "--weights",
-        default="small",
-        help="name of shipped weights, a run's checkpoint, a folder that save_pretrained wrote, or an id of the "
-        "Hugging Face hub",
-    )
+    add_weights(parser)
     parser.add_argument("--format", choices=FORMATS, help="by OUT's ending if left out")
     parser.add_argument("--dominance", action="store_true", help="let the file return the dominance maps, too")
     parser.add_argument("--threads", type=int, metavar="N", help="threads for the comparison; found out if left out")

@@ -17,7 +17,7 @@ from dream_if.files import make_folder
 from dream_if.inference.api import make_fuser
 from dream_if.inference.engine import Settings
 from dream_if.inference.folders import JOURNAL, Journal, Report, fuse_files, pair_files, pair_folders
-from dream_if.inference.fuser import PRECISIONS
+from dream_if.inference.options import add_machine, add_weights
 from dream_if.inference.values import COLOURS, InfraredRange
 from dream_if.inference.weights import digest
 from dream_if.inference.writing import ENDINGS, check_ending
@@ -45,12 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OUT",
         help=f"fused picture, whose ending names the format ({', '.join(ENDINGS)}); or a folder, or a video",
     )
-    parser.add_argument(
-        "--weights",
-        default="small",
-        help="name of shipped weights, a run's checkpoint, a .safetensors file with its .json beside it, a folder that "
-        "save_pretrained wrote, or an id of the Hugging Face hub",
-    )
+    add_weights(parser)
     parser.add_argument(
         "--colour",
         default="rgb",
@@ -69,22 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=[ending[1:] for ending in ENDINGS], help="of pictures in a folder (default: png)"
     )
-    parser.add_argument(
-        "--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; auto takes a GPU if there is one"
-    )
-    parser.add_argument(
-        "--precision",
-        default="auto",
-        choices=PRECISIONS,
-        help="auto is bfloat16 where the device has instructions for it, else float32",
-    )
+    add_machine(parser)
     parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="pairs of equal size fused together")
-    parser.add_argument(
-        "--max-memory",
-        metavar="AMOUNT",
-        help="what this process may hold in all, such as 4G, or 4096, in MiB: main memory for the CPU, the GPU's own "
-        "for a GPU. Larger pictures go in tiles (default: what it holds, and four fifths of what is free)",
-    )
     parser.add_argument("--compile", action="store_true", help="compile the network: worth it for many equal sizes")
     parser.add_argument(
         "--allow-missing",
