@@ -306,8 +306,9 @@ def test_files_that_are_no_plan(run) -> None:
 
 
 @pytest.mark.parametrize("table", ["1", "2", "3", "severity", "shift", "efficiency"])
-@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_plan_in_the_repository_can_be_read(path: Path, table: str, tmp_path: Path, write_pairs) -> None:
+@pytest.mark.parametrize("name", ["demo", "paper"])
+def test_the_plans_of_make_reproduce_have_every_table(name: str, table: str, tmp_path: Path, write_pairs) -> None:
+    path = EXPERIMENTS / f"{name}.yaml"
     for name in ("llvip", "msrs", "m3fd", "roadscene", "tno"):
         write_pairs(tmp_path / "data" / name, {"test": 1})
     plan = read_plan(path, table, data=tmp_path / "data", weights="average", device=CPU)
@@ -318,3 +319,20 @@ def test_every_plan_in_the_repository_can_be_read(path: Path, table: str, tmp_pa
     if table == "3":
         assert LPIPS_SELF in plan.metrics
         assert [condition.name for condition in plan.conditions] == list(TABLE_3["Dream-IF"])
+
+
+@pytest.mark.parametrize("table", ["1", "2"])
+def test_the_model_card_names_a_plan_that_can_be_read(table: str, tmp_path: Path, write_pairs) -> None:
+    for name in ("llvip", "msrs", "m3fd", "roadscene", "tno"):
+        write_pairs(tmp_path / "data" / name, {"test": 1})
+    path = EXPERIMENTS / "card.yaml"
+    plan = read_plan(path, table, data=tmp_path / "data", weights="average", device=CPU)
+    assert not plan.missing
+    assert {"Dream-IF", "maximum", "guided filter"} <= {row.name for row in plan.rows}
+    command = f"dream-if tables {table} experiments/tables/card.yaml"
+    assert command in path.read_text()
+    assert command in (EXPERIMENTS.parents[1] / "docs" / "model_card_small.md").read_text()
+
+
+def test_every_plan_in_the_repository_is_tested() -> None:
+    assert {path.stem for path in EXPERIMENTS.glob("*.yaml")} == {"demo", "paper", "card"}
