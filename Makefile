@@ -84,7 +84,7 @@ bench: $(INSTALLED)  ## speed and memory against plain versions, into runs/bench
 	mkdir -p runs/bench
 	$(BIN)/python benchmarks/metrics.py --size 640x480 --seconds 1 > runs/bench/metrics.txt
 	cat runs/bench/metrics.txt
-	$(BIN)/python benchmarks/loader.py --seconds 1 --config experiments/small.yaml --out runs/bench/loader.json
+	$(BIN)/python benchmarks/loader.py --seconds 1 --config experiments/$(if $(shell command -v nvidia-smi),full,small).yaml --out runs/bench/loader.json
 	$(BIN)/python -m benchmarks.network --limit 90 --out runs/bench $(if $(THREADS),--threads $(THREADS))
 
 lint: $(INSTALLED)  ## ruff and mypy

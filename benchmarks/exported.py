@@ -15,12 +15,12 @@ from collections.abc import Callable
 
 import torch
 
-from benchmarks.fuse import MIB, forget_peak, peak
+from benchmarks.fuse import MIB
 from dream_if.export import encode, trace
 from dream_if.export.formats import FORMATS, check_packages, describe, runner
 from dream_if.export.parity import expected, pictures
 from dream_if.inference import load_network
-from dream_if.inference.memory import used_memory
+from dream_if.inference.memory import forget_peak, peak_memory, used_memory
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -38,7 +38,7 @@ def growth(call: Callable[[], object]) -> float:
     held = used_memory(torch.device("cpu"))
     forget_peak()
     call()
-    return (peak() - held) / MIB
+    return (peak_memory() - held) / MIB
 
 
 def main() -> None:

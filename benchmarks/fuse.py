@@ -19,7 +19,7 @@ from torch import Tensor
 from torchmetrics import MetricCollection
 
 from dream_if.inference import Fuser, load_network
-from dream_if.inference.memory import SPARE, used_memory
+from dream_if.inference.memory import SPARE, forget_peak, peak_memory, used_memory
 from dream_if.inference.pictures import read_picture
 from dream_if.inference.tiles import cut, tile_size
 from dream_if.inference.values import InfraredRange, infrared_values, luminance, visible_values
@@ -65,17 +65,6 @@ def apart(image: Tensor, other: Tensor) -> str:
     )
 
 
-def peak() -> int:
-    """Most bytes that this process held since `forget_peak`."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return 1024 * int(line.split()[1])
-
-
-def forget_peak() -> None:
-    """Count the peak anew."""
-    Path("/proc/self/clear_refs").write_text("5")
-
-
 def cost(fuser: Fuser, visible: Tensor, infrared: Tensor) -> None:
     """Seconds and memory of one pair."""
     fuser(visible[..., :64, :64], infrared[..., :64, :64])
@@ -88,8 +77,8 @@ def cost(fuser: Fuser, visible: Tensor, infrared: Tensor) -> None:
     counted = fuser.bytes_per_pixel * height * width + SPARE
     print(
         f"{width}x{height} in {fuser.precision}, tiles {tile}: {seconds:.1f} s, {worked:.1f} s of processors; peak of "
-        f"the process {peak() / MIB:.0f} MiB, of which {(peak() - held) / MIB:.0f} for the fusion, counted "
-        f"{counted / MIB:.0f}"
+        f"the process {peak_memory() / MIB:.0f} MiB, of which {(peak_memory() - held) / MIB:.0f} for the fusion, "
+        f"counted {counted / MIB:.0f}"
     )
 
 

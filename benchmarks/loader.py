@@ -29,6 +29,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from dream_if.data import FusionDataModule, PairedImages, RandomDegradations
+from dream_if.data.datamodule import one_opencv_thread
 from dream_if.data.degradations import degrade_batch
 from dream_if.data.layouts import Pair, detect_layout, find_pairs
 from dream_if.data.pairs import collate
@@ -126,11 +127,6 @@ def link_pairs(root: Path, pairs: Sequence[Pair], count: int) -> list[Pair]:
     return find_pairs("folder", root, "train")
 
 
-def one_thread(_worker: int) -> None:
-    """As the datamodule does it for its workers."""
-    cv2.setNumThreads(0)
-
-
 def rate(loader: DataLoader[Any], crops: int, seconds: float) -> float:
     """Pairs of crops per second, once the workers run and what they had ready is used up."""
     batches = iter(loader)
@@ -145,7 +141,7 @@ def rate(loader: DataLoader[Any], crops: int, seconds: float) -> float:
 
 def loaders(files: Sequence[Pair], prepared: Path, options: argparse.Namespace) -> dict[str, DataLoader[Any]]:
     """What is compared, by name; the first is what the others are measured against."""
-    kept = {"num_workers": options.workers, "worker_init_fn": one_thread if options.workers else None}
+    kept = {"num_workers": options.workers, "worker_init_fn": one_opencv_thread if options.workers else None}
     made = {
         "PIL, whole image to float, 1 crop": DataLoader(
             PlainPairs(files, options.crop), options.batch, sampler=Epochs(len(files)), **kept
@@ -186,6 +182,7 @@ def training(config: Path, root: Path, workers: int) -> tuple[float, float]:
         limit_train_batches=STEPS,
         limit_val_batches=0,
         precision=settings.get("trainer", {}).get("precision"),
+        benchmark=settings.get("trainer", {}).get("benchmark"),
         callbacks=[DataWait(), clock],
         devices=1,
         logger=False,

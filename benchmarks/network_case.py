@@ -5,13 +5,10 @@ turns, so that all of them meet the same load.
 """
 
 import math
-import resource
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -20,13 +17,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.plain import plain
+from dream_if.inference.memory import peak_memory
 from dream_if.losses import FusionLoss
 from dream_if.models import DreamIF, FusionOutput
 from dream_if.models.restormer import MDTA, ChannelLayerNorm
 
 __all__ = ["ARMS", "COMPILED", "Arm", "Case", "Result", "Turn", "build", "images", "serve"]
 
-RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
 TURN = 0.4  # seconds of calls in a turn, at the least
 LATE = 100  # an epoch in which the loss is past its warm-up
 PROBE = 97  # every so many values of the output are sent back, to be compared
@@ -102,7 +99,8 @@ class Turn:
         calls: how many there were.
         before: bytes that the process held at its most before the first call.
         peak: bytes that it, or on CUDA its tensors, held at most so far.
-        probe: some values of the first call's output: of the fused images, or in training the loss.
+        held: bytes that others could not have; on CUDA that is more, for torch keeps what it may need again.
+        probe: some values of the first call: of the fused images, or in training the loss and each gradient's size.
     """
 
     cpu: float
@@ -110,6 +108,7 @@ class Turn:
     calls: int
     before: int
     peak: int
+    held: int
     probe: npt.NDArray[np.float32]
 
 
@@ -128,6 +127,7 @@ class Result:
         calls: how many there were.
         peak: bytes that the process, or the device, held at most.
         net: of them, those that came by computing, beyond importing and building.
+        held: bytes that were kept from others.
         reason: why there are no figures.
     """
 
@@ -140,6 +140,7 @@ class Result:
     calls: int = 0
     peak: int = 0
     net: int = 0
+    held: int = 0
     reason: str = ""
 
 
@@ -178,7 +179,10 @@ def formulation(arm: Arm, net: DreamIF) -> Callable[[Tensor, Tensor], FusionOutp
 
 
 def worker(settings: dict[str, Any], case: Case, arm: Arm, device: torch.device) -> Callable[[], Tensor]:
-    """A function that makes one call and returns the fused images, or in training the loss."""
+    """A function that makes one call and returns the fused images, or in training the loss.
+
+    The first step of training returns the norms of all gradients as well, each as a share of the largest.
+    """
     net = build(settings, device)
     visible, infrared = images(case.height, case.width, case.batch, device)
     network = formulation(arm, net)
@@ -196,16 +200,24 @@ def worker(settings: dict[str, Any], case: Case, arm: Arm, device: torch.device)
         net.parameters(), lr=3e-4, betas=(0.9, 0.95), weight_decay=0.05, fused=None if arm.plain else True
     )
     loss = FusionLoss()
+    begun = False
 
     def step() -> Tensor:
+        nonlocal begun
         with autocast:
             output = network(visible, infrared)
         maps = output.dominance_visible, output.dominance_infrared
         total = loss(output.fused, visible, infrared, *maps, epoch=LATE)["total"]
         total.backward()  # type: ignore[no-untyped-call]
+        told = total.detach()[None] if begun else torch.cat([total.detach()[None], norms()])
+        begun = True
         optimizer.step()
         optimizer.zero_grad()
-        return total.detach()
+        return told
+
+    def norms() -> Tensor:
+        sizes = torch.stack([parameter.grad.norm() for parameter in net.parameters() if parameter.grad is not None])
+        return sizes / sizes.max()
 
     return step
 
@@ -235,7 +247,7 @@ def serve(
         torch.backends.cudnn.benchmark = True
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     call = worker(settings, case, arm, device)
-    before = torch.cuda.memory_allocated() if cuda else _peak_rss()
+    before = torch.cuda.memory_allocated() if cuda else peak_memory()
     connection.send("built")
     calls, probe = 1, None
     while connection.recv() is not None:
@@ -247,19 +259,9 @@ def serve(
         if cuda:
             torch.cuda.synchronize()
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-        peak = torch.cuda.max_memory_allocated() if cuda else _peak_rss()
-        probe = output.float().cpu().flatten()[::PROBE].numpy().copy() if probe is None else probe
-        connection.send(Turn(cpu / calls, wall / calls, calls, before, peak, probe))
+        peak = torch.cuda.max_memory_allocated() if cuda else peak_memory()
+        held = torch.cuda.max_memory_reserved() if cuda else peak
+        if probe is None:
+            probe = output.float().cpu().flatten()[:: PROBE if case.work == "forward" else 1].numpy().copy()
+        connection.send(Turn(cpu / calls, wall / calls, calls, before, peak, held, probe))
         calls = max(1, min(100, round(TURN * calls / wall)))
-
-
-def _peak_rss() -> int:
-    """Bytes that this process has held in memory at most.
-
-    Linux says it of this program alone; `getrusage` there starts with the peak of the process that started this one.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT

@@ -22,6 +22,8 @@ from dream_if.render import Cell, Table, markdown_table
 __all__ = ["counts", "machine", "markdown", "plot"]
 
 PLAIN = ARMS[0].name
+BFLOAT16 = {arm.name for arm in ARMS if arm.bf16}
+SHARES = ["of peak", "of bandwidth", "of products"]
 SIDE, BATCH = 96, 16  # of the crops for which operations and bytes are counted
 
 
@@ -96,10 +98,19 @@ def markdown(
     ]
     unit = "TFLOP/s" if device == "cuda" else "GFLOP/s"
     header = ["size, batch", "", "CPU s", "s", "faster", "pairs/s", unit, "peak MB", "net MB", "less"]
+    gpu = torch.cuda.get_device_name() if device == "cuda" else ""
+    limits = next((limits for name, limits in DEVICES.items() if name in gpu), None)
+    if limits:
+        header += SHARES
+        lines += [
+            "",
+            "`of peak`: of the GPU's arithmetic in bfloat16. `of bandwidth`: least time to move the bytes of every "
+            "operation over the time taken, which fusing operations can bring above 100 %. `of products`: the same for "
+            "the bytes of convolutions and matrix products alone.",
+        ]
     for network, work in dict.fromkeys((one.case.network, one.case.work) for one in results):
         kept = [one for one in results if (one.case.network, one.case.work) == (network, work)]
-        operations = counted[network]["operations"] / SIDE**2 * (1 + BACKWARD if work == "training" else 1)
-        rows = [_row(one, kept, operations, device) for one in kept if not one.reason]
+        rows = [_row(one, kept, counted[network], device, limits) for one in kept if not one.reason]
         title = f"{network}, {'forward' if work == 'forward' else 'training step'}"
         lines += ["", *markdown_table(Table(header, rows, title))]
         left = [f"{one.case.size} x{one.case.batch} {one.arm}: {one.reason}" for one in kept if one.reason]
@@ -108,27 +119,35 @@ def markdown(
     return "\n".join([*lines, "", *_floor(counted)]) + "\n"
 
 
-def _row(one: Result, kept: Sequence[Result], operations: float, device: str) -> list[Cell]:
+def _row(
+    one: Result,
+    kept: Sequence[Result],
+    counted: dict[str, float],
+    device: str,
+    limits: tuple[float, float] | None,
+) -> list[Cell]:
     """A line of the table; what there is nothing to compare with gets a dash."""
+    steps = 1 + BACKWARD if one.case.work == "training" else 1
+    crops = one.case.pixels / SIDE**2 * steps / one.seconds  # of those that were counted, in a second
     plain = next((other for other in kept if other.case == one.case and other.arm == PLAIN and not other.reason), None)
-    rate = operations * one.case.pixels / one.seconds
-    share = next((f" ({rate / peak:.1%})" for name, (peak, _) in DEVICES.items() if name in _gpu(device)), "")
-    return [
+    rate = counted["operations"] * crops
+    cells = [
         Cell(f"{one.case.size} x{one.case.batch}"),
         Cell(one.arm),
         Cell(f"{one.cpu:.3g}"),
         Cell(f"{one.wall:.3g}"),
         Cell(f"{plain.seconds / one.seconds:.2f}" if plain else "–"),
         Cell(f"{one.case.batch / one.seconds:.3g}"),
-        Cell(f"{rate / 1e12:.1f}{share}" if device == "cuda" else f"{rate / 1e9:.0f}"),
+        Cell(f"{rate / 1e12:.1f}" if device == "cuda" else f"{rate / 1e9:.0f}"),
         Cell(f"{one.peak / 1e6:.0f}"),
         Cell(f"{one.net / 1e6:.0f}"),
         Cell(f"{plain.net / one.net:.2f}" if plain and one.net else "–"),
     ]
-
-
-def _gpu(device: str) -> str:
-    return torch.cuda.get_device_name() if device == "cuda" else ""
+    if limits:
+        peak, bandwidth = limits
+        used = rate / peak, counted["bytes"] * crops / bandwidth, counted["bytes_of_products"] * crops / bandwidth
+        cells += [Cell(f"{share:.1%}" if one.arm in BFLOAT16 else "–") for share in used]
+    return cells
 
 
 def _floor(counted: dict[str, dict[str, float]]) -> list[str]:

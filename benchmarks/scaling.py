@@ -20,10 +20,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dream_if.data.scenes import generate_scene
 from dream_if.models import DreamIF
+from dream_if.render import Cell, Table, markdown_table
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 BACKWARD = 2  # as a multiple of forward: each product of two tensors has a gradient for either
 BYTES = 4  # of a gradient: in bf16-mixed, too, parameters and their gradients are float32
+IMAGE = 1280, 1024  # width and height of those of LLVIP
+CROP = 96
+READ = ["MB/s JPEG", "MB/s prepared", "MB/s to GPUs"]
 EFFECTIVE = 0.8  # share of a link's nominal rate that is taken to arrive
 
 
@@ -91,9 +95,9 @@ def count(settings: dict[str, object], size: int = 96) -> tuple[int, int]:
     return counter.get_total_flops(), sum(parameter.numel() for parameter in network.parameters())
 
 
-def decoding_rate(seconds: float = 1.0) -> float:
-    """JPEG images of 1280x1024 that one core of this machine decodes in a second."""
-    scene = generate_scene(0, 0, (1024, 1280))
+def decoding_rate(seconds: float = 1.0) -> tuple[float, int]:
+    """JPEG images of 1280x1024 that one core of this machine decodes in a second, and the bytes of one."""
+    scene = generate_scene(0, 0, (IMAGE[1], IMAGE[0]))
     _, data = cv2.imencode(".jpg", np.ascontiguousarray(scene.visible), [cv2.IMWRITE_JPEG_QUALITY, 95])
     threads, images = cv2.getNumThreads(), 0
     cv2.setNumThreads(1)
@@ -103,13 +107,12 @@ def decoding_rate(seconds: float = 1.0) -> float:
         images += 1
     elapsed = time.process_time() - start
     cv2.setNumThreads(threads)
-    return images / elapsed
+    return images / elapsed, len(data)
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
     """A Markdown table."""
-    lines = [header, ["---:"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return "\n".join(markdown_table(Table(header, [[Cell(value) for value in row] for row in rows])))
 
 
 def span(seconds: float) -> str:
@@ -121,7 +124,7 @@ def report(options: argparse.Namespace) -> str:
     """Everything as text."""
     forward, parameters = count(yaml.safe_load(options.config.read_text())["model"]["net"])
     training = forward * (1 + BACKWARD)
-    decoded = decoding_rate()
+    decoded, size = decoding_rate()
 
     def plan(gbit: float) -> Plan:
         return Plan(forward, parameters, options.rate, options.batch, options.per_node, gbit, options.gpu_gbyte)
@@ -150,14 +153,20 @@ def report(options: argparse.Namespace) -> str:
         worst, _ = plan(options.node_gbit[-1]).efficiency(gpus)
         steps = options.pairs // gpus // options.batch
         seconds = steps * options.epochs * one.compute / worst
-        cores = min(gpus, options.per_node) * options.rate * 2 / decoded
+        by_node = min(gpus, options.per_node) * options.rate  # pairs a second
+        read = by_node * 2 * size, by_node * CROP * IMAGE[0] * 4, by_node * CROP**2 * 4 * BYTES
         numbers = [gpus, gpus * options.batch, steps, steps * options.epochs]
-        rows.append([*map(str, numbers), span(seconds), f"{gpus * options.rate:.0f}", f"{cores:.1f}"])
+        rows.append([*map(str, numbers), span(seconds), f"{gpus * options.rate:.0f}", f"{by_node * 2 / decoded:.1f}"])
+        rows[-1] += [f"{amount / 1e6:.0f}" for amount in read]
     lines += [
         f"{options.pairs} pairs, one crop of each an epoch, {options.epochs} epochs, {options.node_gbit[-1]:g} Gbit/s; "
-        f"JPEG files of 1280x1024, of which one core decodes {decoded:.0f} a second here, two to a pair:",
+        f"JPEG files of {IMAGE[0]}x{IMAGE[1]} and {size / 1e3:.0f} kB, of which one core decodes {decoded:.0f} a "
+        "second, two to a pair. MB/s are a node's: of JPEG files, of the rows of a prepared set that hold crops, and "
+        "of crops sent to its GPUs.",
         "",
-        table(["GPUs", "global batch", "steps an epoch", "steps", "time", "pairs/s", "cores a node for JPEG"], rows),
+        table(
+            ["GPUs", "global batch", "steps an epoch", "steps", "time", "pairs/s", "cores a node for JPEG", *READ], rows
+        ),
     ]
     return "\n".join(lines)
 

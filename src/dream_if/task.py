@@ -67,9 +67,9 @@ class FusionTask(LightningModule):
         final_lr: what a cosine lets it fall to by the last step, as a share of its full value.
         metrics: names of the metrics computed when validating and testing.
         compare: what `test` scores beside the network, on the same inputs: names of `dream_if.baselines.BASELINES`.
-        compile: run the network through ``torch.compile``; the first batch then takes minutes, and so does the first of
-            another size, after which sizes are free. A string is one of its modes: "reduce-overhead" has a GPU replay
-            whole steps, which helps where the batch is small.
+        compile: run the network through ``torch.compile``. The first batch then takes minutes, and so does the first of
+            another size, after which sizes are free; training and evaluating each pay for that. A string is one of its
+            modes: "reduce-overhead" has a GPU replay whole steps, which helps where the batch is small.
         recompute: in training, keep no features within Restormer blocks but compute them again for the gradient: less
             memory for about a third more time.
     """

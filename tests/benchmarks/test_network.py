@@ -113,7 +113,7 @@ def test_a_difference_stops_everything(
 
 def test_a_compiled_arm_that_is_off_is_told() -> None:
     case = Case("tiny", "forward", 32, 32, 1)
-    good, bad = (Turn(1, 1, 1, 0, 0, np.full(3, value, np.float32)) for value in (0.5, 0.53))
+    good, bad = (Turn(1, 1, 1, 0, 0, 0, np.full(3, value, np.float32)) for value in (0.5, 0.53))
     lanes = [network.Lane(arm, None, None, [turn]) for arm, turn in ((PLAIN, good), (BF16, bad))]
     with pytest.raises(SystemExit, match=r"ours, bf16 is 3.0e-02 off"):
         network.compare_outputs(case, lanes)
@@ -122,11 +122,15 @@ def test_a_compiled_arm_that_is_off_is_told() -> None:
 
 def test_a_training_step_learns_the_same_either_way() -> None:
     case = Case("tiny", "training", 24, 32, 2)
-    losses = [
-        [float(step()) for step in itertools.repeat(worker(TINY_NET, case, arm, CPU), 4)] for arm in (PLAIN, OURS)
-    ]
+    told = [[step().numpy() for step in itertools.repeat(worker(TINY_NET, case, arm, CPU), 4)] for arm in (PLAIN, OURS)]
+    losses = [[float(step[0]) for step in steps] for steps in told]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     assert losses[0][3] < losses[0][0]
+    norms = [steps[0][1:] for steps in told]  # of every gradient, by the first step
+    assert len(norms[0]) == len(list(build(TINY_NET, CPU).parameters()))
+    assert norms[0] == pytest.approx(norms[1], abs=1e-4)
+    assert norms[0].max() == 1
+    assert [len(step) for step in told[0][1:]] == [1, 1, 1]
 
 
 @pytest.mark.usefixtures("one_process")
@@ -156,6 +160,21 @@ def die(connection, *_):
     raise SystemExit(3)
 
 
+def test_all_arms_take_as_many_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(connection, _settings, _case, arm, *_):
+        connection.send("built")
+        turns = 0
+        while connection.recv() is not None:
+            seconds = (20.0 if arm is PLAIN else 1.0) * (3 if turns == 0 else 1)  # the first prepares
+            turns += 1
+            connection.send(Turn(seconds, seconds, 1, 0, 2, 2, np.zeros(1, np.float32)))
+
+    monkeypatch.setattr(network, "CONTEXT", multiprocessing.dummy)
+    monkeypatch.setattr(network, "serve", slow)
+    found = network.run_case(Case("tiny", "forward", 32, 32, 1), [PLAIN, OURS], TINY_NET, options(seconds=30.0))
+    assert [(one.seconds, one.first, one.calls) for one in found] == [(20.0, 60.0, 2), (1.0, 3.0, 2)]
+
+
 def test_a_process_that_dies_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "serve", die)
     (result,) = network.run_case(Case("tiny", "forward", 32, 32, 1), [OURS], TINY_NET, options())
@@ -164,7 +183,7 @@ def test_a_process_that_dies_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_process_has_its_own_peak() -> None:
     ballast = np.ones(2 * 10**8)  # of this process, and no part of the other's peak
-    (result,) = network.run_case(Case("tiny", "forward", 512, 512, 1), [OURS], TINY_NET, options(rounds=1))
+    (result,) = network.run_case(Case("tiny", "forward", 512, 512, 1), [OURS], TINY_NET, options(rounds=2))
     assert result.net > 512 * 512 * 4 * 4 * 2  # the features at full resolution, of both sources
     assert result.net < result.peak < ballast.nbytes
 
@@ -175,14 +194,16 @@ def test_what_would_take_too_long_is_not_begun() -> None:
 
     arm = Arm("some")
     known = [Result(case(10), "some", seconds=1.0, net=10**9), Result(case(20), "some", seconds=5.0, net=3 * 10**9)]
+    known[1].held = 4 * 10**9  # 1 GB of them whatever the size
     known += [Result(case(30), "some", reason="stopped"), Result(case(30), "other", seconds=99.0)]
-    assert network.expectation(case(40), arm, known) == pytest.approx((20.0, 12e9))
+    assert network.expectation(case(40), arm, known) == pytest.approx((20.0, 13e9))
     assert network.expectation(case(40), Arm("new"), known) == (0, 0)
 
 
 def test_arms_are_left_out_that_do_not_fit_beside_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(case: Case, arms: list[Arm], *_: object) -> list[Result]:
-        return [Result(case, arm.name, seconds=case.pixels / 1e4, net=case.pixels * 10**5) for arm in arms]
+        net = case.pixels * 10**5
+        return [Result(case, arm.name, seconds=case.pixels / 1e4, net=net, held=net) for arm in arms]
 
     monkeypatch.setattr(network, "run_case", run)
     found = network.measure(

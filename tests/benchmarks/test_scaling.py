@@ -51,14 +51,15 @@ def test_operations_grow_with_the_pixels_and_nothing_is_computed() -> None:
 
 def test_the_command_prints_both_tables(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     config = scaling.EXPERIMENTS / "small.yaml"
-    monkeypatch.setattr(scaling, "decoding_rate", lambda: 200.0)
+    monkeypatch.setattr(scaling, "decoding_rate", lambda: (200.0, 500_000))
     words = ["--config", str(config), "--gpus", "2", "16", "--batch", "4", "--rate", "100", "--node-gbit", "100"]
     monkeypatch.setattr(sys, "argv", ["scaling.py", *words, "--pairs", "1000", "--epochs", "10"])
     scaling.main()
     text = capsys.readouterr().out
     assert text.startswith("small.yaml: 2.7")
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
-    assert [row[0] for row in rows] == ["GPUs", "---:", "2", "16", "GPUs", "---:", "2", "16"]
+    assert [row[0] for row in rows] == ["GPUs", "---", "2", "16", "GPUs", "---", "2", "16"]
     assert rows[-2][1:4] == ["8", "125", "1250"]
     assert rows[-1][1:4] == ["64", "15", "150"]
-    assert rows[-1][5:] == ["1600", "8.0"]  # 8 GPUs of a node, 100 pairs/s each, two images to a pair
+    assert rows[-1][5:7] == ["1600", "8.0"]  # 8 GPUs of a node, 100 pairs/s each, two images to a pair
+    assert rows[-1][7:] == ["800", "393", "118"]  # 800 times a MB; 96 rows of 1280 in 4 bytes a pixel; 96 of 96 in 16

@@ -101,6 +101,13 @@ class TestCommand:
         assert again.status == 0
         assert "there already" in again.out
         assert before == {path: path.stat().st_mtime_ns for path in Path("packed").iterdir()}
+        Path("pairs/train/vi/train_01.png").touch()  # a copy of the set has other dates
+        assert run("prepare", "pairs", "packed").status == 0
+        with Path("pairs/train/vi/train_01.png").open("ab") as file:
+            file.write(b"other")
+        message = run("prepare", "pairs", "packed").message
+        assert "packed: was prepared from other files: those of the pair 'train_01' (train) had" in message
+        assert before == {path: path.stat().st_mtime_ns for path in Path("packed").iterdir()}
         Path("pairs/train/vi/train_00.png").unlink()
         Path("pairs/train/ir/train_00.png").unlink()
         assert "holds a prepared set of other pairs" in run("prepare", "pairs", "packed").message

@@ -99,7 +99,7 @@ class TestDamage:
             (lambda content: content["splits"]["test"]["pairs"].reverse(), "was changed after it was written"),
             (lambda content: content["splits"]["test"]["files"]["visible"].update(blake2b="0"), "was changed"),
             (lambda content: content.pop("blake2b"), "was changed"),
-            (lambda content: content.update(version=2), "has version 2 .* reads version 1"),
+            (lambda content: content.update(version=1), "has version 1 .* reads version 2"),
         ],
     )
     def test_manifest_changed(self, packed: Path, change: Callable[[dict], object], says: str) -> None:

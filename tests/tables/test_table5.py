@@ -236,7 +236,9 @@ def test_settings_that_cannot_be_used(plan, run, own: dict, message: str) -> Non
 def test_the_plans_of_make_reproduce_have_table_5(plan_name: str, tmp_path: Path, write_pairs) -> None:
     for name in ("llvip", "m3fd", "MSRS/detection"):
         write_pairs(tmp_path / "data" / name, {"test": 1})
-    found = read_plan(EXPERIMENTS / f"{plan_name}.yaml", "5", data=tmp_path / "data", weights="average", device=torch.device("cpu"))
+    found = read_plan(
+        EXPERIMENTS / f"{plan_name}.yaml", "5", data=tmp_path / "data", weights="average", device=torch.device("cpu")
+    )
     assert not found.missing
     assert {"Dream-IF", "visible alone", "infrared alone"} <= {row.name for row in found.rows}
     settings = detection_runs.DetectionSettings.read(found.own)

@@ -288,7 +288,7 @@ class FusionDataModule(LightningDataModule):
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
-            worker_init_fn=_one_thread,
+            worker_init_fn=one_opencv_thread,
         )
 
     def on_before_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
@@ -333,7 +333,7 @@ class FusionDataModule(LightningDataModule):
         )
 
 
-def _one_thread(_worker: int) -> None:
+def one_opencv_thread(_worker: int) -> None:
     """Keep OpenCV in a worker to one thread: the workers are what there is to be had of cores.
 
     0 says so, not 1: for 1 OpenCV asks its threads to end, which a forked process has none of, and waits for ever.

@@ -29,6 +29,7 @@ from dream_if.data.prepared import (
     serialise,
 )
 from dream_if.errors import InputError
+from dream_if.threads import choose_threads
 
 __all__ = ["prepare", "prepare_pairs"]
 
@@ -72,7 +73,7 @@ class _Writer:
 
 def _read_in_order(pairs: Sequence[Pair]) -> Iterator[tuple[Image, Image, str]]:
     """The pairs in order, decoded by several threads; no more than a round of them is in memory."""
-    files, threads = PairFiles(pairs), min(8, os.cpu_count() or 1)
+    files, threads = PairFiles(pairs), min(8, choose_threads().number)
     with ThreadPoolExecutor(threads) as pool:  # decoding releases the interpreter
         for first in range(0, len(files), threads * _ROUND):
             yield from pool.map(files.read, range(first, min(first + threads * _ROUND, len(files))))
@@ -95,13 +96,24 @@ def _write_split(folder: Path, split: Split, pairs: Sequence[Pair], advance: Cal
             )
             advance()
         for file in opened.values():
-            file.flush()
-            os.fsync(file.fileno())  # before the folder gets its name: a power cut must not leave holes in it
+            _settle(file)
     summed = {source: writer.packed for source, writer in writers.items()}
     return {
         "files": {source: {"bytes": length, "blake2b": digest} for source, (length, digest) in summed.items()},
         "pairs": entries,
+        "files_read": _stamps(pairs),
     }
+
+
+def _settle(file: BinaryIO) -> None:
+    """Have a file on the disk before the folder gets its name: a power cut must not leave holes in it."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _stamps(pairs: Sequence[Pair]) -> list[tuple[int, int]]:
+    """Bytes of each pair's files, which tell of most changes without reading; unlike dates, a copy keeps them."""
+    return [(pair.visible.stat().st_size, pair.infrared.stat().st_size) for pair in pairs]
 
 
 def _names(manifest: Manifest) -> dict[str, list[str]]:
@@ -141,11 +153,19 @@ def prepare_pairs(
     source = root.resolve().name
     if is_prepared(out):
         there = read_manifest(out)
-        if there.source == source and _names(there) == {split: [p.name for p in own] for split, own in pairs.items()}:
-            return there, False
-        raise InputError(
-            f"{out}: holds a prepared set of other pairs (from {there.source}); remove it or name another."
-        )
+        if there.source != source or _names(there) != {split: [p.name for p in own] for split, own in pairs.items()}:
+            raise InputError(
+                f"{out}: holds a prepared set of other pairs (from {there.source}); remove it or name another."
+            )
+        for split, own in pairs.items():
+            for pair, then, now in zip(own, there.splits[split]["files_read"], _stamps(own), strict=True):
+                if tuple(then) != now:
+                    raise InputError(
+                        f"{out}: was prepared from other files: those of the pair '{pair.name}' ({split}) had "
+                        f"{then[0]} and {then[1]} bytes and have {now[0]} and {now[1]}. Remove it to prepare it anew, "
+                        "or name another."
+                    )
+        return there, False
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: expected a new or empty folder for the prepared set, found one in use; name another.")
     total, done = sum(map(len, pairs.values())), 0
@@ -169,7 +189,9 @@ def prepare_pairs(
     try:
         written = {split: _write_split(part, split, own, advance) for split, own in pairs.items()}
         manifest = Manifest(source, known, written)
-        (part / "manifest.json").write_bytes(serialise(manifest))
+        with (part / "manifest.json").open("wb") as file:
+            file.write(serialise(manifest))
+            _settle(file)
         os.replace(part, out)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror}); nothing was kept. Make room.") from error

@@ -6,8 +6,8 @@ A prepared set is a folder, written by ``dream-if prepare`` (:mod:`dream_if.data
   (H, W, 3) RGB, infrared (H, W, 1), one byte a value or two (little-endian) as in the file each came from. Every image
   starts at a multiple of 64 bytes.
 * ``manifest.json``: what set and layout it was made from; for each split its files with length and checksum, and its
-  pairs in order, each with name, height, width and, for each source, type and offset; at the end the manifest's own
-  checksum. Checksums are BLAKE2b, 32 bytes.
+  pairs in order, each with name, height, width and, for each source, type and offset, and how many bytes the image
+  files had; at the end the manifest's own checksum. Checksums are BLAKE2b, 32 bytes.
 
 The files are memory-mapped. A crop of h rows touches a strip of h rows, which a disk reads in one go; an image in
 memory costs nothing to read. Opening a set checks the manifest and the lengths of the files, which is quick;
@@ -54,7 +54,7 @@ TYPES: dict[str, np.dtype[Any]] = {"uint8": np.dtype("u1"), "uint16": np.dtype("
 
 _MANIFEST = "manifest.json"
 _FORMAT = "dream-if prepared pairs"
-_VERSION = 1
+_VERSION = 2
 
 
 class Entry(TypedDict):
@@ -75,10 +75,11 @@ class Packed(TypedDict):
 
 
 class SplitEntry(TypedDict):
-    """A split in the manifest: a file for each source, and the pairs in order."""
+    """A split in the manifest: a file for each source, the pairs in order, and the bytes of the files they were in."""
 
     files: dict[str, Packed]
     pairs: list[Entry]
+    files_read: list[tuple[int, int]]
 
 
 class Manifest(NamedTuple):

@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_machine(parser)
     parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="pairs of equal size fused together")
-    parser.add_argument("--compile", action="store_true", help="compile the network: worth it for many equal sizes")
+    parser.add_argument("--compile", action="store_true", help="compile the network: worth it for many images")
     parser.add_argument(
         "--allow-missing",
         action="store_true",

@@ -46,7 +46,8 @@ class Fuser:
         precision: ``auto``: bfloat16 where the device computes in it, else float32.
         max_memory: bytes that this process may hold in all, main memory for the CPU and the device's own elsewhere.
             None for what is there, and four fifths of what is free. An image that needs more goes through in tiles.
-        compiled: let `torch.compile` make the network faster: minutes for each size of image.
+        compiled: let `torch.compile` make the network faster: minutes for the first image, and for the first of another
+            size, after which sizes are free.
 
     Raises:
         InputError: There is no such device, or it does not compute in this precision.

@@ -7,6 +7,7 @@ enhancement, and a constant. docs/fuse.md has the resident memory of processes t
 
 import ctypes
 import re
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from dream_if.errors import InputError
 from dream_if.models import DreamIF
 from dream_if.models.dream_if import PROMPTS
 
-__all__ = ["SPARE", "bytes_per_pixel", "free_memory", "parse_memory", "used_memory"]
+__all__ = ["SPARE", "bytes_per_pixel", "forget_peak", "free_memory", "parse_memory", "peak_memory", "used_memory"]
 
 SHARE = 0.8  # of what is free: others on the machine want to breathe
 UNITS = {"": 2**20, "b": 1} | {
@@ -76,6 +77,29 @@ def used_memory(device: torch.device) -> int:
         return torch.cuda.memory_allocated(device)
     _return_what_was_freed()
     return int(psutil.Process().memory_info().rss)
+
+
+def peak_memory() -> int:
+    """Bytes of main memory that this process has held at most, or since `forget_peak`.
+
+    Linux says it of this program alone; `getrusage` there starts with the peak of the process that started this one.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) * 1024
+    import resource  # Windows has none
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def forget_peak() -> bool:
+    """Count the peak of this process anew; whether the system can, as Linux does."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
 
 
 def _return_what_was_freed() -> None:

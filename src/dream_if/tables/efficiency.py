@@ -5,7 +5,6 @@ import io
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -15,7 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from dream_if.errors import InputError
-from dream_if.inference.memory import used_memory
+from dream_if.inference.memory import forget_peak, peak_memory, used_memory
 from dream_if.models import DreamIF
 from dream_if.render import Cell, Table
 from dream_if.tables.document import Document
@@ -89,15 +88,11 @@ def _peak(once: Callable[[], None], device: torch.device) -> int | None:
         held = torch.cuda.memory_allocated(device)
         once()
         return torch.cuda.max_memory_allocated(device) - held
-    status, forget = Path("/proc/self/status"), Path("/proc/self/clear_refs")
     held = used_memory(device)
-    try:
-        forget.write_text("5")
-        once()
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    except (OSError, StopIteration):  # only Linux counts the peak anew
+    if not forget_peak():  # only Linux counts the peak anew
         return None
-    return max(0, 1024 * int(line.split()[1]) - held)
+    once()
+    return max(0, peak_memory() - held)
 
 
 def _parameters(row: Row) -> int | None:
