@@ -34,34 +34,29 @@ reproduce-table4: $(INSTALLED)  ## the ablation: 15 trainings, their tests, and 
 	$(BIN)/dream-if tables 4 runs/table4/$(PRESET)
 
 # Tables 1 to 3 and what goes beyond them: on the public sets below DATA, or without it, and with PRESET=demo, on
-# generated scenes. WEIGHTS=file names the network, LPIPS=file AlexNet's weights, METHODS=file a YAML of your own, LIMIT=20 so
+# generated scenes. WEIGHTS=file names another network than the shipped one, LPIPS=file AlexNet's weights, METHODS=file a YAML of your own, LIMIT=20 so
 # many pairs of each set. What is scored is not scored again.
-DEMO_WEIGHTS := runs/demo/version_0/checkpoints/best.ckpt
 TABLES := $(if $(filter demo,$(PRESET)),demo,$(if $(DATA),paper,demo))
 METHODS ?= experiments/tables/$(TABLES).yaml
-WEIGHTS ?= $(if $(filter demo,$(TABLES)),$(DEMO_WEIGHTS),small)
+WEIGHTS ?= small
 TABLE = $(BIN)/dream-if tables $(1) $(METHODS) --weights $(WEIGHTS) --out runs/tables/$(TABLES) \
 	$(if $(DATA),"--data=$(DATA)") $(if $(LPIPS),"--lpips-weights=$(LPIPS)") $(if $(LIMIT),--limit $(LIMIT))
-TRAINED := $(INSTALLED) $(filter $(DEMO_WEIGHTS),$(WEIGHTS))
 
-$(DEMO_WEIGHTS): | $(INSTALLED)
-	$(BIN)/dream-if fit --config experiments/demo.yaml
-
-reproduce-table1: $(TRAINED)  ## methods on clean pairs; with DATA=folder/of/sets on those that are there
+reproduce-table1: $(INSTALLED)  ## methods on clean pairs; with DATA=folder/of/sets on those that are there
 	$(call TABLE,1)
 
-reproduce-table2: $(TRAINED)  ## methods on corrupted pairs, the others also after a restorer
+reproduce-table2: $(INSTALLED)  ## methods on corrupted pairs, the others also after a restorer
 	$(call TABLE,2)
 
-reproduce-table3: $(TRAINED)  ## methods on six kinds of corruption, and over their levels
+reproduce-table3: $(INSTALLED)  ## methods on six kinds of corruption, and over their levels
 	$(call TABLE,3)
 	$(call TABLE,severity)
 
 # DETECTOR=yolo has the program of this name, which is your own, train and detect in place of torchvision's.
-reproduce-table5: $(TRAINED)  ## detectors trained on fused images; needs sets with boxes
+reproduce-table5: $(INSTALLED)  ## detectors trained on fused images; needs sets with boxes
 	$(call TABLE,5) $(if $(DETECTOR),--detector $(DETECTOR))
 
-reproduce-beyond: $(TRAINED)  ## methods on unregistered pairs, and what they cost
+reproduce-beyond: $(INSTALLED)  ## methods on unregistered pairs, and what they cost
 	$(call TABLE,shift)
 	$(call TABLE,efficiency)
 

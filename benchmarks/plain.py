@@ -84,7 +84,10 @@ def prompt(module: PromptGenerator, x: Tensor, dominance: Tensor) -> Tensor:
 
 def enhance(module: RelativeEnhancement, sources: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     """Eqs. 4 to 7 on the features of visible and infrared."""
-    dominance = [torch.sigmoid(module.dominance.conv(x)) for x in sources]
+    logits = [module.dominance.conv(x) for x in sources]
+    if module.dominance.joint:
+        logits = [logits[0] - logits[1], logits[1] - logits[0]]
+    dominance = [torch.sigmoid(logit) for logit in logits]
     if module.join is None:
         return [d * x for d, x in zip(dominance, sources, strict=True)], dominance
     enhanced = []
@@ -132,6 +135,10 @@ def plain(net: DreamIF, visible: Tensor, infrared: Tensor) -> FusionOutput:
         features = [blocks(level.blocks, x) for x in features]
     refine, to_rgb = net.fusion
     fused = to_rgb(blocks(refine, features[0] + features[1]))[..., :height, :width]
+    if net.blend:
+        weights = torch.tensor([0.299, 0.587, 0.114], dtype=visible.dtype, device=visible.device)
+        luminance = torch.einsum("bchw,c->bhw", visible, weights)[:, None]
+        fused = visible + torch.sigmoid(fused[:, 3:]) * (infrared - luminance) + fused[:, :3]
     cropped = (
         tuple(x[..., : math.ceil(height / 2**i), : math.ceil(width / 2**i)] for i, x in enumerate(of_source))
         for of_source in maps

@@ -80,7 +80,14 @@ def test_figures_and_files(
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"use_se": False}, {"use_ce": False, "use_se": False, "shared_encoder": False}], ids=str
+    "settings",
+    [
+        {},
+        {"use_se": False},
+        {"use_ce": False, "use_se": False, "shared_encoder": False},
+        {"joint_dominance": True, "blend": True},
+    ],
+    ids=str,
 )
 def test_the_proof_holds(settings: dict[str, bool]) -> None:
     proofs = network_proof.prove("tiny", TINY_NET | settings, CPU)
