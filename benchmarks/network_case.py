@@ -155,8 +155,6 @@ def build(settings: dict[str, Any], device: torch.device, dtype: torch.dtype = t
                 module.bias.normal_(std=0.2)
             if isinstance(module, MDTA):
                 module.temperature.uniform_(0.5, 2.0)
-        if net.blend:
-            next(net.fusion[1].parameters()).normal_(std=0.1)
     return net.to(device, dtype)
 
 

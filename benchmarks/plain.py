@@ -135,10 +135,6 @@ def plain(net: DreamIF, visible: Tensor, infrared: Tensor) -> FusionOutput:
         features = [blocks(level.blocks, x) for x in features]
     refine, to_rgb = net.fusion
     fused = to_rgb(blocks(refine, features[0] + features[1]))[..., :height, :width]
-    if net.blend:
-        weights = torch.tensor([0.299, 0.587, 0.114], dtype=visible.dtype, device=visible.device)
-        luminance = torch.einsum("bchw,c->bhw", visible, weights)[:, None]
-        fused = visible + torch.sigmoid(fused[:, 3:]) * (infrared - luminance) + fused[:, :3]
     cropped = (
         tuple(x[..., : math.ceil(height / 2**i), : math.ceil(width / 2**i)] for i, x in enumerate(of_source))
         for of_source in maps

@@ -329,3 +329,17 @@ class TestPanel:
         rows = [{"visible": torch.rand(3, height, width)} for height, width in ((30, 60), (60, 30), (31, 47))]
         width, height = Image.open(io.BytesIO(panel(rows, "three"))).size
         assert height > 2 * width
+
+
+def test_a_training_resumed_behind_its_end_keeps_the_record_of_what_was_trained(trained, run):
+    path = trained / "metrics.json"
+    record = json.loads(path.read_text())["fit"]
+    assert record["metrics"]["train/loss"] > 0
+    logger = {"class_path": "CSVLogger", "init_args": {"save_dir": "runs", "name": "dream-if", "version": 0}}
+    same_folder = ("fit", "--config", "tiny.yaml", "--trainer.logger", json.dumps(logger))
+    again = (*same_folder, "--ckpt_path", trained / "checkpoints" / "last.ckpt")
+    outcome = run(*again)
+    assert outcome.status == 0, outcome.err
+    assert json.loads(path.read_text())["fit"] == record
+    assert run(*again, "--trainer.max_epochs=2").status == 0
+    assert json.loads(path.read_text())["fit"]["epochs"] == record["epochs"] + 1

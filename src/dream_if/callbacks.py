@@ -43,6 +43,8 @@ __all__ = [
     "run_directory",
 ]
 
+METRICS_FILE = "metrics.json"
+
 
 def run_directory(trainer: Trainer) -> Path:
     """The folder of this run, on the first process; a logger on another may number it differently."""
@@ -138,6 +140,7 @@ class RunMetrics(Callback):
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
+        self.trained = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Say how large the network is and where everything goes."""
@@ -145,8 +148,21 @@ class RunMetrics(Callback):
         place = "" if trainer.fast_dev_run else f"; this run's folder is {run_directory(trainer)}"  # type: ignore[attr-defined]  # set by a connector
         rank_zero_info(f"The network has {count / 1e6:.2f} M parameters{place}")
 
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget an earlier training."""
+        self.trained = False
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note that there is something to train."""
+        self.trained = True
+
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the last epoch's losses and metrics, and which checkpoint was best by what."""
+        """Write the last epoch's losses and metrics, and which checkpoint was best by what.
+
+        A training that was resumed behind its last epoch has none: the record of the training that had stays.
+        """
+        if not self.trained and "fit" in _record(run_directory(trainer)):
+            return
         checkpoint = trainer.checkpoint_callback
         self._write(
             trainer,
@@ -228,12 +244,18 @@ class RunMetrics(Callback):
     def _write(self, trainer: Trainer, stage: str, facts: Mapping[str, Any]) -> None:
         if trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector, unseen by mypy
             return
-        path = run_directory(trainer) / "metrics.json"
-        record = json.loads(path.read_text()) if path.exists() else {}
+        record = _record(run_directory(trainer))
         # "loss", without a stage, is the last step's: for the progress bar alone.
         metrics = {name: _plain(value) for name, value in sorted(trainer.callback_metrics.items()) if "/" in name}
         record[stage] = {**facts, "metrics": metrics}
-        write_atomically(path, (json.dumps(record, indent=2) + "\n").encode())
+        write_atomically(run_directory(trainer) / METRICS_FILE, (json.dumps(record, indent=2) + "\n").encode())
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """What a run's folder holds of its stages so far."""
+    path = folder / METRICS_FILE
+    record: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return record
 
 
 def _hardware(device: torch.device, processes: int) -> str:

@@ -239,8 +239,21 @@ def run_lightning(args: Sequence[str]) -> None:
 
 
 def settings_of(args: Sequence[str]) -> dict[str, Any]:
-    """All settings of a run of one of Lightning's verbs, without running it."""
+    """All settings of a run of one of Lightning's verbs, without running it.
+
+    Raises:
+        InputError: A setting is wrong, or the arguments ask for something else, such as help.
+    """
     with redirect_stdout(io.StringIO()) as printed, suppress(SystemExit):
         run_lightning([*args, "--print_config"])
-    settings: dict[str, Any] = yaml.safe_load(printed.getvalue())
+    try:
+        settings = yaml.safe_load(printed.getvalue())
+    except yaml.YAMLError:
+        settings = None
+    if not isinstance(settings, dict) or "trainer" not in settings:
+        asking = next(
+            (word for word in args if word in ("-h", "--help")),
+            "what asks for something else",
+        )
+        raise InputError(f"{' '.join(args)}: that is no training; take out {asking}.")
     return settings

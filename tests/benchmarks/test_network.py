@@ -85,7 +85,7 @@ def test_figures_and_files(
         {},
         {"use_se": False},
         {"use_ce": False, "use_se": False, "shared_encoder": False},
-        {"joint_dominance": True, "blend": True},
+        {"joint_dominance": True},
     ],
     ids=str,
 )

@@ -382,7 +382,8 @@ def test_applied_names_the_bits():
     assert applied(0) == ()
     assert applied(0b100010) == ("poisson", "resize")
     assert applied(0b111111) == KINDS
-    for code in (-1, 64):
+    assert applied(1 << 9) == ("haze",)
+    for code in (-1, 1 << 12):
         with pytest.raises(ValueError, match="code"):
             applied(code)
 

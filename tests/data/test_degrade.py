@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from dream_if.data.degradations import KINDS
+from dream_if.data.degradations import ALL_KINDS
 from dream_if.data.images import read_image, to_image, to_tensor
 from dream_if.models import DreamIF
 from tests.data.pictures import smooth, write
@@ -39,7 +39,13 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[torch.Tensor, torch.Tens
 class TestBothFrontDoors:
     @pytest.mark.parametrize(
         ("verb", "options"),
-        [("test", ("gaussian",)), ("predict", ("rain", "--level", 4, "--degrade", "visible", "--seed", 7))],
+        [
+            ("test", ("gaussian",)),
+            ("predict", ("rain", "--level", 4, "--degrade", "visible", "--seed", 7)),
+            ("test", ("haze+jpeg", "--level", "[2, 4]", "--seed", 2)),
+            ("test", ("random", "--seed", 3)),
+            ("test", ("shift", "--arguments", "{pixels: 4}")),
+        ],
     )
     def test_the_network_gets_the_files(self, trained: Path, run, seen: list, verb: str, options: tuple) -> None:
         made = run("degrade", "pairs", "noisy", *options)
@@ -81,7 +87,7 @@ class TestImages:
             assert abs(image.mean() - 128) < 2
             assert 33 < image.std() < 37  # sigma 35
 
-    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("kind", ALL_KINDS)
     def test_every_kind_at_every_level_changes_more_and_more(self, workspace: Path, run, kind: str) -> None:
         clean = pixels(workspace / "pairs")
         changes = []
@@ -140,6 +146,24 @@ class TestManifest:
                 named.add(entry["file"])
         assert named == {str(path.relative_to("out")) for path in Path("out/test").rglob("*.png")}
 
+    def test_several_kinds_and_mixtures_say_what_they_are(self, workspace: Path, run) -> None:
+        assert run("degrade", "pairs", "both", "haze+stripes", "--level", "[2, 4]").status == 0
+        told = json.loads(Path("both/manifest.json").read_text())
+        assert (told["kind"], told["level"], told["degrade"]) == ("haze+stripes", [2, 4], "both")
+        assert [entry.get("density", entry.get("sigma")) for entry in told["arguments"]] == [1.2, 30]
+        assert run("degrade", "pairs", "any", "random").status == 0
+        told = json.loads(Path("any/manifest.json").read_text())
+        assert (told["kind"], told["level"]) == ("random", None)
+        assert told["arguments"] == {"kinds": None, "count": [1, 2], "clean": 0.0}
+
+    def test_a_source_that_is_not_befallen_is_left_as_it_is(self, workspace: Path, run) -> None:
+        for kind, left in (("haze", "ir"), ("stripes", "vi")):
+            assert run("degrade", "pairs", kind, kind).status == 0
+            assert json.loads(Path(kind, "manifest.json").read_text())["degrade"] != "both"
+            clean, written = pixels(workspace / "pairs"), pixels(workspace / kind)
+            for name in clean:
+                assert (clean[name] == written[name]).all() == name.startswith(left)
+
     def test_the_same_command_writes_the_same_bytes(self, workspace: Path, run, files_below) -> None:
         for out in ("one", "two"):
             assert run("degrade", "pairs", out, "speckle", "--level", 2).status == 0
@@ -163,17 +187,37 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            (("fog",), "there is no degradation fog; expected one of gaussian, poisson"),
+            (("fog",), "kind: there is no degradation 'fog'; expected one of gaussian, poisson"),
+            (("haze+fog",), "there is no degradation 'fog' of haze+fog"),
+            (("haze+haze",), "kind: expected each kind once, got haze+haze"),
+            (("haze+gaussian", "--level", "[1, 2, 3]"), "level: expected one, or one for each of haze, gaussian"),
+            (("haze+gaussian", "--level", "[1, 5]"), "GaussianNoise: expected a level from 1 to 4, got 5"),
+            (("haze+gaussian", "--arguments", "{sigma: 3}"), "arguments: several kinds are meant by level"),
+            (("haze", "--degrade", "infrared"), "source: haze befalls the visible source alone, got infrared"),
+            (("haze+stripes", "--degrade", "visible"), "source: stripes befalls the infrared source alone"),
+            (("random", "--level", 3), "level: random has no levels"),
+            (("random", "--arguments", "{clear: 1}"), "expected some of kinds, count, clean"),
+            (("shift",), "arguments: missing a required argument: 'pixels'"),
+            (("shift", "--level", 3), "level: shift has no levels"),
+            (("shift", "--arguments", "{pixels: 3}", "--degrade", "visible"), "source: shift befalls the infrared"),
+            (("shift", "--arguments", "{pixels: 40}"), "Shift.pixels: expected fewer than the 40 columns"),
+            (("gaussian", "--seed", "abc"), "seed"),
             (("rain", "--level", 5), "Rain: expected a level from 1 to 4, got 5"),
             (("rain", "--level", 0), "Rain: expected a level from 1 to 4, got 0"),
-            (("rain", "--level", 2, "--arguments", "{density: 3}"), "level 2 and arguments were given"),
-            (("gaussian", "--arguments", "{sgima: 3}"), "arguments of gaussian: "),
+            (
+                ("rain", "--level", 2, "--arguments", "{density: 3}"),
+                "level: a level stands for arguments; give one of both",
+            ),
+            (
+                ("gaussian", "--arguments", "{sgima: 3}"),
+                "arguments: got an unexpected keyword argument 'sgima' for GaussianNoise",
+            ),
             (("gaussian", "--arguments", "{sgima: 3}"), "expected some of sigma"),
             (("gaussian", "--arguments", "{sigma: -3}"), "GaussianNoise.sigma: expected values at least 0"),
             (("gaussian", "--arguments", "{sigma: many}"), "GaussianNoise.sigma: expected one finite number"),
             (("gaussian", "--layout", "flir"), "unknown layout 'flir'"),
             (("gaussian", "--layout", "scenes"), "layout is scenes"),
-            (("gaussian", "--seed", -1), "data.seed must be from 0 up"),
+            (("gaussian", "--seed", -1), "seed: expected a whole number from 0 up"),
             (("gaussian", "--degrade", "neither"), "degrade"),
         ],
         ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else None,

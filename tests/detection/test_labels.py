@@ -115,7 +115,11 @@ def test_names_of_classes(tmp_path: Path) -> None:
         ("a.txt", "0 0.5 0.5 0.1", "line 1: expected class, centre x"),
         ("a.txt", "0 0.5 0.5 0.1 0.1\n2 0.5 0.5 0.1 0.1", r"line 2: expected as class 0 to 1 \(person, car\), got 2"),
         ("a.txt", "0 50 50 10 10", "expected shares of the image"),
-        ("a.txt", "0 nan 0.5 0.1 0.1", "expected shares of the image"),
+        ("a.txt", "0 nan 0.5 0.1 0.1", "line 1: expected class, centre x"),
+        ("a.txt", "nan 0.5 0.5 0.1 0.1", "line 1: expected class, centre x"),
+        ("a.txt", "1e400 0.5 0.5 0.1 0.1", "line 1: expected class, centre x"),
+        ("a.xml", voc(("person", 1, 2, "nan", 4)), "nan is no number to count with"),
+        ("a.xml", voc(("person", 1, 2, 3, 4), size=("1e400", 100)), "inf is no number to count with"),
     ],
     ids=str,
 )

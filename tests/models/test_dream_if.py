@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from kornia.color import rgb_to_ycbcr
 
 from dream_if.models import DreamIF
-from dream_if.models.dream_if import blend_sources
 
 TINY = {
     "dim": 4,
@@ -44,31 +42,6 @@ def test_every_parameter_of_a_valid_row_gets_a_gradient(switches: tuple[bool, bo
     (output.fused**2).mean().backward()
     dead = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert dead == []
-
-
-def test_a_blend_starts_as_the_average_with_the_visible_chroma() -> None:
-    visible, infrared = pair(19, 33, batch=2)
-    fused = DreamIF(**TINY, blend=True)(visible, infrared).fused.detach()
-    colours, expected = rgb_to_ycbcr(fused), rgb_to_ycbcr(visible)
-    torch.testing.assert_close(colours[:, 1:], expected[:, 1:])
-    torch.testing.assert_close(colours[:, :1], (expected[:, :1] + infrared) / 2)
-
-
-@pytest.mark.parametrize(("logit", "source"), [(-50.0, 0), (50.0, 1)])
-def test_a_blend_can_be_either_source(logit: float, source: int) -> None:
-    visible, infrared = pair(16, 24)
-    last = torch.tensor([0.1, 0.0, -0.1, logit])[None, :, None, None].expand(1, 4, 16, 24)
-    fused = blend_sources(last, visible, infrared.expand(-1, 3, -1, -1))
-    luminance = (visible, infrared)[source] if source else rgb_to_ycbcr(visible)[:, :1]
-    correction = rgb_to_ycbcr(last[:, :3])[:, :1]
-    torch.testing.assert_close(rgb_to_ycbcr(fused)[:, :1], luminance + correction)
-
-
-def test_a_blend_learns_in_every_parameter() -> None:
-    net = DreamIF(**TINY, blend=True)
-    torch.nn.init.normal_(net.fusion[1].weight, std=0.1)
-    (net(*pair(24, 16, batch=2)).fused ** 2).mean().backward()
-    assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []
 
 
 @pytest.mark.parametrize("switches", INVALID)

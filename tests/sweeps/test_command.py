@@ -71,6 +71,26 @@ def test_a_failure_is_shown_and_stops_no_other(run, order, calls) -> None:
     assert [call["run"] for call in calls()] == [*NAMES, NAMES[0]]
 
 
+def test_a_run_that_leaves_no_results_is_not_finished(run, order) -> None:
+    order(NAMES[0], "leave nothing")
+    outcome = run("sweep", "two.yaml")
+    assert outcome.status == 1
+    path = RUNS / NAMES[0] / "metrics.json"
+    assert f"{NAMES[0]} ended with status 0 but left no results of its test in {path}" in outcome.out
+    assert "such as --trainer.fast_dev_run or --print_config" in outcome.out
+    assert f"{NAMES[0]}: failed" in outcome.out
+    assert "1 of 2 points finished" in outcome.out
+
+
+def test_data_that_is_not_there_is_missed_once_and_not_for_what_is_finished(run, calls) -> None:
+    message = run("sweep", "two.yaml", "--", "--data.root=nowhere").message
+    assert message.startswith(f"nowhere: there is no such folder, and {NAMES[0]} reads its data from it.")
+    assert not calls()
+    assert run("sweep", "two.yaml").status == 0
+    Path("pairs").rename("elsewhere")
+    assert run("sweep", "two.yaml").out.count("finished before") == 2
+
+
 def test_a_point_that_was_cut_off_goes_on_from_its_last_epoch(run, calls) -> None:
     run("sweep", "two.yaml")
     name = NAMES[0]
@@ -161,6 +181,10 @@ def test_a_signal_ends_it_with_a_line(run, order, calls) -> None:
         (["two.yaml", "--", "--trainer.logger=CSVLogger"], "told apart by W&B's run id"),
         (["two.yaml", "--", "--trainer.logger=false"], "told apart by W&B's run id"),
         (["two.yaml", "--", "--trainer.logger.id=mine"], "all points of a sweep would have the same id"),
+        (["two.yaml", "--", "--trainer.logger.project=../x"], "project: ../x cannot be the name of a project"),
+        (["two.yaml", "--", "--trainer.logger.project=.."], "project: .. cannot be the name of a project"),
+        (["two.yaml", "--", "--help"], "that is no training; take out --help."),
+        (["two.yaml", "--", "-h"], "that is no training; take out -h."),
     ],
     ids=lambda value: " ".join(value)[-30:] if isinstance(value, list) else None,
 )

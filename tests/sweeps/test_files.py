@@ -1,6 +1,8 @@
 """The sweep files of the repository: W&B takes them, and `dream-if` takes every point of theirs."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,22 @@ def test_table_4_is_five_rows_by_three_seeds(run, monkeypatch: pytest.MonkeyPatc
         assert (net["dim"], settings["data"]["crop"], settings["data"]["layout"]) == (16, 32, "folder")
         assert settings["trainer"]["logger"]["class_path"].endswith("WandbLogger")
         assert settings["trainer"]["logger"]["init_args"]["save_dir"] == "runs/table4"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make on this machine")
+def test_the_readme_has_the_commands_that_make_runs() -> None:
+    made = subprocess.run(
+        ["make", "-n", "reproduce-table4", "BIN=bin", "DATA=", "PRESET=table4_scenes", "WORKERS=2"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    lines = made.stdout.replace("\\\n", " ").splitlines()
+    commands = [line.split() for line in lines if line.startswith("bin/dream-if ")]
+    assert [words[1] for words in commands] == ["sweep", "tables"]
+    assert "--threads=1" in commands[0]
+    readme = (ROOT / "README.md").read_text().replace("\\\n", " ")
+    written = [line.split() for line in readme.splitlines() if line.startswith("    dream-if ")]
+    for words in commands:
+        assert ["dream-if", *words[1:]] in written
 
 
 def test_the_sweep_over_losses_says_why_it_takes_a_server(run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Points and commands of a sweep file. What `wandb agent` would run, by wandb's own code, is the yardstick."""
 
+from datetime import date
 from itertools import product
 from pathlib import Path
 
@@ -119,6 +120,10 @@ def test_the_arguments_of_dream_if_are_found(written, command: list[str], expect
         ({"parameters": {"a": {"values": [1, None]}}}, "null would arrive as the text None; write it in quotes"),
         ({"parameters": {"a": {"values": [{"b": 1}]}}}, "settings that change together go into a configuration file"),
         ({"parameters": {"a": {"values": [1, 2, 1]}}}, "a value is there twice"),
+        ({"parameters": {"a": {"value": date(2020, 1, 2)}}}, "parameters.a: expected texts, numbers"),
+        ({"parameters": {"a": {"value": [date(2020, 1, 2)]}}}, "parameters.a: .* write dates in quotes"),
+        ({"parameters": {date(2020, 1, 2): {"value": 1}}}, "expected names of settings, got 2020-01-02"),
+        ({"parameters": {"a": {"value": 1}, 2: {"value": 1}}}, "expected names of settings, got 2"),
     ],
     ids=lambda value: str(value)[:50],
 )
@@ -136,6 +141,8 @@ def test_what_is_no_grid_is_refused(written, changes: dict, message: str) -> Non
         (["dream-if", "fit", "--config=${envvar:NOT_SET_ANYWHERE}"], "NOT_SET_ANYWHERE is not set"),
         (["${env}", "python", "train.py", "${args}"], "expected .* dream-if, fit, ..., got /usr/bin/env python"),
         (["dream-if", "test", "${args}"], "expected .* dream-if, fit"),
+        (["dream-if", "fit", "--config=a.yaml"], r"does not use the parameters.*end it with \$\{args\}"),
+        (["${env}", "${args}", "dream-if", "fit"], "expected .* dream-if, fit, ..., got /usr/bin/env --a=1"),
     ],
 )
 def test_commands_that_cannot_be_run_are_refused(written, command: list[str], message: str) -> None:

@@ -21,7 +21,7 @@ SWEEP = {
     "project": "here",
     "command": [
         *("${env}", "dream-if", "fit", "--config=tiny.yaml", "--trainer.logger=WandbLogger"),
-        *("--trainer.logger.save_dir=runs", "--then_test=true", "--trainer.max_epochs=8", "${args}"),
+        *("--trainer.logger.save_dir=runs", "--then_test=true", "--trainer.max_epochs=8", "--threads=1", "${args}"),
     ],
     "parameters": {"model.net.use_rd": {"value": True}, "seed_everything": {"values": [0, 1]}},
 }

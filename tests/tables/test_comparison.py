@@ -194,6 +194,22 @@ class TestLPIPS:
         assert found["gaussian", "theirs", "test_00"]["LPIPS_self"] == pytest.approx(apart, rel=1e-4)
         assert found["gaussian", "ours", "test_00"]["LPIPS_self"] > 0
 
+    def test_the_papers_numbers_stand_with_what_they_are_of(self, run, backbone: Path) -> None:
+        conditions = {
+            "mine": {"kind": "gaussian", "level": 3},
+            "gaussian": {"kind": "gaussian", "level": 1},
+            "rain": {"kind": "rain", "level": 3, "source": "infrared"},
+            "sigma": {"kind": "gaussian", "arguments": {"sigma": 35}},
+            "speckle": {"kind": "blur"},
+        }
+        for part, cells in ((conditions, "0.255 | – | – | 0.255 | 0.260"), ({"gaussian": conditions["gaussian"]}, "")):
+            write_plan(metrics=["LPIPS"], tables={"3": {"conditions": part}})
+            outcome = run("tables", "3", "plan.yaml", "--out", "out", "--limit", 1, "--lpips-weights", backbone)
+            assert outcome.status == 0, outcome.err
+            text = Path("out/table3.md").read_text()
+            assert ("below the paper's rows" in text) == bool(cells)
+            assert f"| paper: Dream-IF | {cells}" in text or not cells
+
     def test_without_weights_the_others_remain(self, workspace: Path, run, monkeypatch) -> None:
         def offline(*_args: object, **_options: object) -> None:
             raise OSError("no connection")

@@ -1,12 +1,13 @@
 """What methods get is what `dream-if test` corrupts and `dream-if degrade` writes."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
 from dream_if.data import FixedDegradation, FusionDataModule
-from dream_if.data.degradations import Rain
+from dream_if.data.degradations import GaussianNoise, Rain
 from dream_if.data.images import read_image, to_image, to_tensor
 from dream_if.data.pairs import collate
 from dream_if.errors import InputError
@@ -18,17 +19,34 @@ def images(workspace: Path) -> Images:
     return Images(SetSettings.read("pairs", {"root": "pairs"}, workspace))
 
 
-@pytest.mark.parametrize("kind", ["gaussian", "poisson", "rain", "resize"])
-@pytest.mark.parametrize("source", ["both", "infrared"])
-def test_they_are_the_files_that_degrade_writes(images: Images, run, kind: str, source: str) -> None:
-    assert run("degrade", "pairs", "out", kind, "--level", 2, "--seed", 5, "--degrade", source).status == 0
-    condition = Condition.read("c", {"kind": kind, "level": 2, "seed": 5, "source": source})
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        *((kind, {"level": 2}) for kind in ("gaussian", "poisson", "rain", "resize", "jpeg")),
+        ("low_light", {"level": 4, "source": "visible"}),
+        ("stripes", {"level": 2}),
+        ("gaussian", {"level": 2, "source": "infrared"}),
+        ("haze+gaussian", {"level": [3, 1]}),
+        ("blur+jpeg", {"source": "infrared"}),
+        ("gaussian", {"arguments": {}}),
+        ("random", {}),
+        ("shift", {"arguments": {"pixels": 7}}),
+    ],
+    ids=str,
+)
+def test_they_are_the_files_that_degrade_writes(images: Images, run, kind: str, given: dict) -> None:
+    words = {"level": "--level", "arguments": "--arguments", "source": "--degrade"}
+    options = [text for key, value in given.items() for text in (words[key], json.dumps(value).strip('"'))]
+    assert run("degrade", "pairs", "out", kind, "--seed", 5, *options).status == 0
+    condition = Condition.read("c", {"kind": kind, "seed": 5, **given})
     for number, name in enumerate(images.names):
         visible, infrared = under(images.read(number), condition)
         for seen, folder, channels in ((visible, "vi", 3), (infrared, "ir", 1)):
             written = read_image(Path("out/test", folder, f"{name}.png"), channels)
             assert torch.equal(seen[0], to_tensor(written)), (name, folder)
             assert torch.equal(torch.from_numpy(to_image(seen[0])), torch.from_numpy(written))
+        clean = images.read(number)
+        assert not (torch.equal(visible, clean["visible"]) and torch.equal(infrared, clean["infrared"]))
 
 
 def test_a_part_of_a_set_is_corrupted_as_in_the_whole(images: Images, workspace: Path) -> None:
@@ -67,6 +85,39 @@ def test_a_shift_moves_the_infrared_image_alone(images: Images) -> None:
     assert torch.equal(infrared[..., :3], sample["infrared"][..., :1].expand(-1, -1, -1, 3))
 
 
+@pytest.mark.usefixtures("workspace")
+def test_a_shift_beyond_the_image_is_refused_before_anything_is_written(run) -> None:
+    plan = {"methods": {"mean": "average"}, "sets": {"s": {"root": "pairs"}}, "tables": {"shift": {"pixels": [2, 40]}}}
+    Path("plan.yaml").write_text(json.dumps(plan))
+    message = run("tables", "shift", "plan.yaml", "--out", "out").message
+    assert "conditions.shift 40, s: Shift.pixels: expected fewer than the 40 columns of an image, got 40" in message
+    assert not Path("out").exists()
+
+
+def test_a_class_of_the_user_with_a_known_name_does_not_come_in_between() -> None:
+    class Mine(GaussianNoise):
+        name = "gaussian"
+
+    (part,) = Condition.read("c", {"kind": "gaussian"}).parts
+    assert part.made_by is GaussianNoise is not Mine
+    assert part.arguments == {"sigma": 35}  # the level of the paper
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"kind": "gaussian", "level": 2}, "gaussian (level 2), both sources, seed 0"),
+        ({"kind": "haze", "seed": 4}, "haze (level 3), visible source alone, seed 4"),
+        ({"kind": "haze+gaussian", "level": [2, 4]}, "haze then gaussian (level 2+4), both sources, seed 0"),
+        ({"kind": "random"}, "random (training ranges), both sources, seed 0"),
+        ({"kind": "shift", "arguments": {"pixels": 3}}, "infrared shifted right by 3 pixel(s)"),
+    ],
+    ids=str,
+)
+def test_a_condition_in_words(given: dict, words: str) -> None:
+    assert Condition.read("c", given).words == words
+
+
 def test_a_random_condition_corrupts_every_pair(images: Images) -> None:
     condition = Condition.read("r", {"kind": "random"})
     for number in range(len(images.names)):
@@ -100,13 +151,27 @@ def test_a_set_is_found_whatever_its_capitals() -> None:
     [
         ({}, "kind"),
         ("gaussian", "expected null, or a mapping"),
-        ({"kind": "fog"}, "there is no kind 'fog'; expected gaussian"),
+        ({"kind": "fog"}, "kind: there is no degradation 'fog'; expected one of gaussian"),
+        ({"kind": ["haze", "gaussian"]}, "kind: expected a name, or several such as haze+gaussian"),
+        ({"kind": "haze+random"}, "there is no degradation 'random' of haze+random"),
+        ({"kind": "haze+gaussian", "level": [1]}, "level: expected one, or one for each of haze, gaussian"),
+        ({"kind": "haze+gaussian", "level": []}, "level: expected one, or one for each"),
+        ({"kind": "random", "level": 3}, "level: random has no levels"),
+        ({"kind": "random", "arguments": {"kinds": 5}}, "arguments: "),
+        ({"kind": "shift", "level": 3, "arguments": {"pixels": 3}}, "level: shift has no levels"),
+        ({"kind": "shift", "source": "visible", "arguments": {"pixels": 3}}, "source: shift befalls the infrared"),
+        ({"kind": "shift", "arguments": [1]}, "arguments: expected a mapping"),
+        ({"kind": "haze", "source": "infrared"}, "source: haze befalls the visible source alone"),
+        ({"kind": "gaussian", "seed": "abc"}, "seed: expected a whole number from 0 up"),
+        ({"kind": "gaussian", "seed": -1}, "seed: expected a whole number from 0 up"),
+        ({"kind": "gaussian", "seed": True}, "seed: expected a whole number from 0 up"),
+        ({"kind": "gaussian", "level": "3"}, "expected a level from 1 to 4, got '3'"),
         ({"kind": "rain", "level": 5}, "expected a level from 1 to 4"),
         ({"kind": "rain", "level": 1, "arguments": {"density": 3}}, "a level stands for arguments"),
         ({"kind": "gaussian", "arguments": {"sgima": 3}}, "sgima"),
         ({"kind": "gaussian", "sources": "both"}, "expected null, or a mapping"),
         ({"kind": "gaussian", "source": "neither"}, "both, visible or infrared"),
-        ({"kind": "shift"}, "a shift has one argument, pixels"),
+        ({"kind": "shift"}, "arguments: missing a required argument: 'pixels'"),
         ({"kind": "shift", "arguments": {"pixels": -1}}, "from 0 to 255"),
     ],
     ids=str,
@@ -124,6 +189,8 @@ def test_a_condition_that_cannot_be_used(given: object, message: str) -> None:
         ({"layout": "scenes", "root": "pairs"}, "the layout scenes alone has none"),
         ({}, "names the folder"),
         ({"root": "pairs", "split": "all"}, "split: expected train"),
+        *(({"layout": "scenes", "size": size}, "size: expected height and width") for size in (5, ["a", "b"], [64])),
+        ({"layout": "scenes", "size": [64, 31]}, "each 32 or more"),
         ({"root": "pairs", "limit": 0}, "limit: expected a whole number from 1"),
         ({"root": "pairs", "folder": "x"}, "expected a mapping with some of layout"),
     ],

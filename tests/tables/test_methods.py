@@ -53,6 +53,11 @@ class Undefined:
 
 class Nothing:
     pass
+
+
+class Late(Plain):
+    def __init__(self):
+        import foreign_late
 """
 
 
@@ -105,6 +110,13 @@ def test_a_class_of_the_users(sources: tuple[Tensor, Tensor]) -> None:
     assert torch.equal(plain.fuse(*sources, PLACE), sources[1])
     other = make_method("m", {"class_path": "foreign_fusion.Mixed", "init_args": {"share": 0.5}}, CPU)
     assert len({mixed.key(PLACE), plain.key(PLACE), other.key(PLACE)}) == 3
+
+
+@pytest.mark.usefixtures("foreign")
+def test_a_class_may_import_its_neighbours_when_it_is_made(sources: tuple[Tensor, Tensor]) -> None:
+    Path("foreign_late.py").touch()
+    late = make_method("m", {"class_path": "foreign_fusion.Late"}, CPU)
+    assert torch.equal(late.fuse(*sources, PLACE), sources[1])
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -190,15 +202,26 @@ def test_one_that_cannot_be_had(given: object, message: str) -> None:
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("content", ["junk", "weights"])
 @pytest.mark.parametrize("ending", [".pt", ".pt2", ".onnx"])
-def test_a_file_that_is_something_else(tmp_path: Path, ending: str) -> None:
+def test_a_file_that_is_something_else(
+    tmp_path: Path, ending: str, content: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     if ending == ".onnx":
         pytest.importorskip("onnxruntime", reason="ONNX files need onnxruntime")
     path = tmp_path / f"broken{ending}"
     path.write_bytes(b"no network at all")
-    with pytest.raises(InputError, match="cannot be loaded as"):
+    if content == "weights":
+        torch.save({"weight": torch.ones(2)}, path)
+    with pytest.raises(InputError, match="cannot be loaded as") as error:
         make_method("m", str(path), CPU)
+    said = str(error.value)
+    assert "miniz" not in said
+    assert len(said) < 300 + len(str(path))
+    assert "Traceback" not in "".join(capsys.readouterr()) + caplog.text
+    if ending != ".onnx":
+        assert ("by class_path" if content == "weights" else "which is a ZIP archive") in said
 
 
 @pytest.mark.parametrize(

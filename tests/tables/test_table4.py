@@ -3,6 +3,7 @@
 import csv
 import math
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -216,21 +217,41 @@ def test_a_lower_mean_is_ahead_where_lower_is_better(run, write_ablation, monkey
     assert not any(row[3].startswith(("**", "<u>")) for row in sections(outcome.out)["llvip, 12 image(s)"][1:])
 
 
+def rewrite(runs: Path, row: str, seed: int, scores: dict[str, np.ndarray]) -> None:
+    """Put a run with these scores in the place of the one that is there."""
+    shutil.rmtree(runs / f"{row}-{seed}")
+    write_run(runs / f"{row}-{seed}", row, seed, scores=scores)
+
+
+@pytest.mark.parametrize(
+    ("undefined", "told"),
+    [
+        ({("rd", 1): [3], ("rd_ce", 0): [3, 5], ("rd_ce", 2): [5, 6]}, "Qabf on llvip (RD 1, RD + CE 3)."),
+        ({("base", 0): [2], ("rd_se", 1): [4]}, "Qabf on llvip (RD 1, RD + CE 1, RD + SE 2, RD + CE + SE 1)."),
+    ],
+)
+def test_the_note_on_undefined_values_counts_for_each_row(run, write_ablation, undefined, told):
+    folder = write_ablation()
+    for (row, seed), images in undefined.items():
+        scores = scores_of(row, seed)
+        scores["llvip"][images, 1] = math.nan
+        rewrite(folder / "deep", row, seed, scores)
+    outcome = run("tables", "4")
+    assert outcome.status == 0, outcome.err
+    assert f"so many are: {told}" in outcome.out
+
+
 def test_an_undefined_value_leaves_its_image_out_of_the_tests_alone(run, write_ablation):
     folder = write_ablation()
     scores = scores_of("rd", 1)
     scores["llvip"][3, 1] = math.nan
-    target = folder / "deep" / "rd-1"
-    for file in target.iterdir():
-        file.unlink()
-    target.rmdir()
-    write_run(target, "rd", 1, scores=scores)
+    rewrite(folder / "deep", "rd", 1, scores)
     outcome = run("tables", "4")
     assert outcome.status == 0, outcome.err
     lines = lines_of_csv()
     assert (lines["llvip", "rd", "Qabf"]["images"], lines["llvip", "rd", "AG"]["images"]) == ("11", "12")
     assert lines["llvip", "rd_ce", "Qabf"]["images"] == "12"
-    assert "Means are over the others; the tests leave out: Qabf on llvip (1)." in outcome.out
+    assert "so many are: Qabf on llvip (RD 1)." in outcome.out
 
 
 def test_a_metric_that_is_undefined_everywhere_is_a_dash(run, write_ablation):

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from scipy import ndimage
 
 from dream_if.data.datamodule import ScenePairs
 from dream_if.data.images import read_image
@@ -80,10 +82,9 @@ class Finder(torch.nn.Module):
         return [{"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.long), "scores": torch.zeros(0)}]
 
 
-def test_each_row_is_tested_on_its_own_images(plan, run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_row_is_tested_on_its_own_images(plan, run) -> None:
     """A detector that knows the infrared test images finds all there, nothing in fused ones, and misses in visible."""
-    monkeypatch.setattr(detection_runs, "instantiate", lambda _, given: Finder(**given))
-    outcome = run("tables", "5", plan({"detector": {"class_path": "its.Own"}}), "--out", "out")
+    outcome = run("tables", "5", plan({"detector": {"class_path": f"{__name__}.Finder"}}), "--out", "out")
     assert outcome.status == 0, outcome.err
     values = values_of("out")
     for metric in ("recall", "mAP@.5", "mAP@.5:.95"):
@@ -142,6 +143,33 @@ def test_the_data_sets_are_fused_images_with_their_boxes(plan, run) -> None:
     assert len(scene_labels("test", 1, 0, SIZE).classes)
     assert ((visible == (0, 255, 0)) | (visible == (0, 255, 255))).all(axis=1).any()
     assert {thing["image_id"] for thing in found} <= {image["id"] for image in coco["images"]}
+
+
+def test_a_restorer_goes_before_the_method(plan, run) -> None:
+    """The median of both sources alone is what the detector gets, as SciPy has it, and no older image."""
+    for size in (3, 5):
+        cleaned = {"method": "infrared", "restore": {"median": {"size": size}}}
+        outcome = run("tables", "5", plan(methods={"mine": "average", "cleaned": cleaned}), "--out", "out")
+        assert outcome.status == 0, outcome.err
+        _, infrared, name = ScenePairs("test", 2, 0, SIZE).read(0)
+        found = read_image(Path("out/detection/scenes/cleaned/images/test", f"{name}.png"), 1)
+        expected = ndimage.median_filter(infrared[:, :, 0], size=size, mode="nearest")
+        np.testing.assert_array_equal(found[:, :, 0], expected)
+        assert (expected != infrared[:, :, 0]).any()
+    assert "cleaned: the infrared source alone, of sources after median" in Path("out/table5.md").read_text()
+
+
+def test_a_changed_file_of_a_detector_is_trained_again(plan, run, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = f"from {__name__} import Finder\n\n\nclass Mine(Finder):\n    number = {{}}\n"
+    trained = []
+    train = detection_runs.train_detector
+    monkeypatch.setattr(detection_runs, "train_detector", lambda *a, **more: trained.append(1) or train(*a, **more))
+    for number, expected in ((1, 3), (1, 3), (2, 6)):
+        monkeypatch.delitem(sys.modules, "its_own_detector", raising=False)
+        Path("its_own_detector.py").write_text(source.format(number))
+        path = plan({"detector": {"class_path": "its_own_detector.Mine"}})
+        assert run("tables", "5", path, "--out", "out").status == 0
+        assert len(trained) == expected
 
 
 def test_what_is_finished_is_not_done_again(plan, run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +250,8 @@ def test_without_the_program_the_data_set_is_there(plan, run, monkeypatch: pytes
         ({"seeds": []}, "tables.5.seeds: expected a list"),
         ({"seeds": 1}, "tables.5.seeds: expected a list"),
         ({"detector": "big"}, "tables.5.detector: expected a mapping"),
-        ({"detector": {"class_path": "torch.nn.Nothing"}}, "cannot be made"),
+        ({"detector": {"class_path": "torch.nn.Nothing"}}, "cannot be imported"),
+        ({"detector": {"class_path": "torch.nn.Linear"}}, "cannot be made"),
         ({"yolo": "yolo11n.pt"}, "tables.5.yolo: expected a mapping"),
         ({"epochs": 3}, "tables.5: expected some of"),
     ],

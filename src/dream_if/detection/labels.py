@@ -7,7 +7,8 @@ centre y, width and height by line, relative to the image. A file without boxes 
 pair without a file has no labels.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -160,11 +161,11 @@ def _voc(path: Path, size: tuple[int, int], names: Sequence[str] | None) -> Boxe
     height, width = size
     try:
         tree = ElementTree.parse(path).getroot()  # noqa: S314  (the user's own label files)
-        told = [int(float(tree.findtext(f"size/{side}") or 0)) for side in ("height", "width")]
+        told = [int(side) for side in _finite(tree.findtext(f"size/{side}") or "0" for side in ("height", "width"))]
         things = [
             (
                 (thing.findtext("name") or "").strip(),
-                [float(thing.findtext(f"bndbox/{edge}") or "") for edge in ("xmin", "ymin", "xmax", "ymax")],
+                _finite(thing.findtext(f"bndbox/{edge}") or "" for edge in ("xmin", "ymin", "xmax", "ymax")),
             )
             for thing in tree.iter("object")
         ]
@@ -177,6 +178,15 @@ def _voc(path: Path, size: tuple[int, int], names: Sequence[str] | None) -> Boxe
             f"{path}: is of an image of {told[1]}x{told[0]}, but its pair is {width}x{height} (width x height)."
         )
     return Boxes.make([corners for _, corners in things], [_number(path, name, names) for name, _ in things], size)
+
+
+def _finite(words: Iterable[str]) -> list[float]:
+    """Numbers, of which none is infinite or undefined; ValueError else."""
+    numbers = [float(word) for word in words]
+    wrong = [number for number in numbers if not math.isfinite(number)]
+    if wrong:
+        raise ValueError(f"{wrong[0]} is no number to count with")
+    return numbers
 
 
 def _number(path: Path, name: str, names: Sequence[str]) -> int:
@@ -198,7 +208,7 @@ def _yolo(path: Path, size: tuple[int, int], names: Sequence[str] | None) -> Box
         if not line.strip():
             continue
         try:
-            kind, x, y, w, h = (float(word) for word in line.split())
+            kind, x, y, w, h = _finite(line.split())
         except ValueError:
             raise InputError(
                 f"{path}, line {number}: expected class, centre x, centre y, width and height, got {line!r}."

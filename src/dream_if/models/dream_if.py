@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from einops import repeat
 from huggingface_hub import PyTorchModelHubMixin
-from kornia.color import rgb_to_ycbcr
 from torch import Tensor, nn
 
 from dream_if.models.enhancement import RelativeEnhancement, halves
@@ -113,8 +112,6 @@ class DreamIF(
         use_se: self enhancement (Eq. 6); needs ``use_rd``.
         joint_dominance: make each dominance map from both sources, so that they sum to one by construction; not in the
             paper, whose maps hardly leave one half (docs/model.md).
-        blend: end in a blend of the sources and a correction to it, see `blend_sources`, in place of an image made from
-            features alone; not in the paper (docs/model.md).
         skip_connections: join the encoder's features in the decoder, as in a U-Net.
         shared_encoder: one encoder for both sources; otherwise one each.
 
@@ -133,7 +130,6 @@ class DreamIF(
         use_ce: bool = True,
         use_se: bool = True,
         joint_dominance: bool = False,
-        blend: bool = False,
         skip_connections: bool = True,
         shared_encoder: bool = True,
     ) -> None:
@@ -183,11 +179,8 @@ class DreamIF(
             )
         self.fusion = nn.Sequential(
             blocks(num_refinement_blocks, partial(TransformerBlock, widths[0], num_heads[0], ffn_expansion)),
-            nn.Conv2d(widths[0], 4 if blend else 3, 3, padding=1, bias=False),
+            nn.Conv2d(widths[0], 3, 3, padding=1, bias=False),
         )
-        self.blend = blend
-        if blend:  # training starts from the sources' average
-            nn.init.zeros_(cast(nn.Conv2d, self.fusion[1]).weight)
         self.to(memory_format=torch.channels_last)
 
     @classmethod
@@ -266,8 +259,7 @@ class DreamIF(
         refine, to_rgb = self.fusion
         features = refine(sum(halves(features)))
         with torch.autocast(features.device.type, enabled=False):  # bfloat16 has fewer steps near 1 than a saved image
-            fused = to_rgb(features.to(to_rgb.weight.dtype))
-            return blend_sources(fused, *halves(sources)) if self.blend else fused, maps
+            return to_rgb(features.to(to_rgb.weight.dtype)), maps
 
     def encode(self, sources: Tensor) -> list[Tensor]:
         """The four levels' features of the stacked sources, (2B, 3, H, W), full resolution first."""
@@ -276,25 +268,6 @@ class DreamIF(
         visible, infrared = halves(sources)
         pyramids = zip(self.encoder(visible), self.encoder_infrared(infrared), strict=True)
         return [torch.cat(pair) for pair in pyramids]
-
-
-def blend_sources(last: Tensor, visible: Tensor, infrared: Tensor) -> Tensor:
-    """Exchange luminance of the visible source for the infrared one, pixel by pixel, and add a correction.
-
-    What is sharp in a clean source stays as it is, and so does the visible source's chroma; the correction takes out
-    noise, rain and blur, as in a network that restores one image.
-
-    Args:
-        last: (B, 4, H, W), the network's last layer: the correction of red, green and blue, and the logit of the share
-            that the infrared has.
-        visible: (B, 3, H, W).
-        infrared: (B, 3, H, W), three equal channels.
-
-    Returns:
-        (B, 3, H, W).
-    """
-    luminance = rgb_to_ycbcr(visible)[:, :1]
-    return visible + last[:, 3:].sigmoid() * (infrared - luminance) + last[:, :3]
 
 
 def check_shapes(visible: Tensor, infrared: Tensor) -> None:

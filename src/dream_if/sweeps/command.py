@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1,
         metavar="N",
         help="points that run at a time, with one GPU each. Processor cores are divided among them, and more or fewer "
-        "threads round differently: set OMP_NUM_THREADS for results that are the same to the last digit",
+        "threads round differently: with --threads=1 after the -- results are the same to the last bit for any N",
     )
     parser.add_argument(
         "--index", type=int, metavar="K", help="run this point alone, counted from 0: for arrays of jobs on a cluster"
@@ -60,8 +60,8 @@ def run(options: argparse.Namespace, overrides: Sequence[str], resolve: Resolve)
         0 if all points are finished, 1 if one has failed, 130 if it was interrupted.
 
     Raises:
-        InputError: The file is no grid that can be run here, a point's settings are wrong, or there is a run of
-            another experiment in its place. Nothing has been started then.
+        InputError: The file is no grid that can be run here, a point's settings are wrong, its data is not there, or
+            there is a run of another experiment in its place. Nothing has been started then.
     """
     if options.workers < 1:
         raise InputError(f"--workers must be 1 or more, got {options.workers}.")
@@ -82,6 +82,12 @@ def run(options: argparse.Namespace, overrides: Sequence[str], resolve: Resolve)
         return 0
     for point in points:
         point.refuse_another()
+    for point in points:
+        if not point.is_finished() and (missing := point.missing_data()):
+            raise InputError(
+                f"{missing[0]}: there is no such folder, and {point.name} reads its data from it. Name the folder of "
+                "the data by --data.root after the --, or data.test_root where that is what is missing."
+            )
     return _run(points, options.workers, project)
 
 

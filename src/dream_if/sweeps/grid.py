@@ -79,10 +79,10 @@ def read_sweep(path: Path) -> Sweep:
         raise InputError(f"{path}: parameters: expected values by name, got {content['parameters']}.")
     if not isinstance(content["command"], list):
         raise InputError(f"{path}: command: expected a list of words, got {content['command']}.")
-    parameters = {
-        name: _values(path, name, choice)
-        for name, choice in sorted(content["parameters"].items(), key=lambda item: str(item[0]))
-    }
+    for name in content["parameters"]:
+        if not isinstance(name, str):
+            raise InputError(f"{path}: parameters: expected names of settings, got {name}.")
+    parameters = {name: _values(path, name, choice) for name, choice in sorted(content["parameters"].items())}
     program = content.get("program")
     command = tuple(str(program) if word == "${program}" and program else str(word) for word in content["command"])
     project = content.get("project")
@@ -109,9 +109,17 @@ def _values(path: Path, name: str, choice: Any) -> tuple[Value, ...]:
                 f"{where}: expected texts, numbers, true or false, got {value}; settings that change together go "
                 "into a configuration file, and its name here, with the parameter config."
             )
-    if len({json.dumps(value) for value in values}) < len(values):
+    if len({_as_text(where, value) for value in values}) < len(values):
         raise InputError(f"{where}: a value is there twice, so that points would be run twice; got {values}.")
     return tuple(values)
+
+
+def _as_text(where: str, value: Value) -> str:
+    """A value as JSON, which tells values apart, 1 and true among them."""
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as error:  # a date in a list, which YAML knows and JSON does not
+        raise InputError(f"{where}: {value} holds what is neither text nor number; write dates in quotes.") from error
 
 
 def expand(sweep: Sweep) -> list[dict[str, Value]]:
@@ -145,7 +153,8 @@ def command_of(
         overrides: options that come last.
 
     Raises:
-        InputError: The command has a macro that is unknown here, or an override would change what the point is.
+        InputError: The command has a macro that is unknown here, does not use the point's parameters, or an override
+            would change what the point is.
     """
     macros = {
         "${env}": ["/usr/bin/env"],
@@ -164,6 +173,11 @@ def command_of(
                 f"{sweep.path}: command: {word} is unknown here; expected {', '.join(macros)}, ${{envvar:NAME}}, or "
                 "${program} with a program in the file."
             )
+    if point and not {"${args}", "${args_no_equals}"} & set(sweep.command):
+        raise InputError(
+            f"{sweep.path}: command: it does not use the parameters, so that all points would be the same run; end it "
+            "with ${args}."
+        )
     return [*words, *overrides]
 
 
@@ -174,7 +188,8 @@ def fit_arguments(sweep: Sweep, command: Sequence[str]) -> list[str]:
         InputError: The command is another one.
     """
     start = command.index("dream-if") if "dream-if" in command else len(command)
-    ahead = [word for word in command[:start] if "=" not in word]  # env takes variables in front of the program
+    # env takes variables in front of the program
+    ahead = [word for word in command[:start] if "=" not in word or word.startswith("-")]
     if ahead not in ([], ["/usr/bin/env"]) or list(command[start + 1 : start + 2]) != ["fit"]:
         raise InputError(f"{sweep.path}: command: expected ${{env}}, dream-if, fit, ..., got {' '.join(command)}.")
     return list(command[start + 1 :])

@@ -9,13 +9,22 @@ from typing import Any
 from dream_if.errors import InputError
 from dream_if.files import write_atomically
 
-__all__ = ["Point", "place_of"]
+__all__ = ["IDLE", "RESULTS", "Point", "place_of"]
+
+FORBIDDEN = frozenset("/\\#?%:")  # what W&B allows in no project's name
 
 RECORD = "point.json"
 LOG = "point.log"
+RESULTS = "metrics.json"
 
-# Settings that may differ between two calls for the same point: they change nothing that is computed.
-IDLE = {"data.num_workers", "threads", "trainer.enable_progress_bar"}
+IDLE = frozenset({"data.num_workers", "threads", "trainer.enable_progress_bar"})
+"""Settings that may differ between two calls for the same point, and between the runs of a table.
+
+They change nothing that is computed but, with another number of threads, the last digits.
+"""
+
+# Mappings in which the user, not the version of dream-if, decides which keys there are.
+OPEN = frozenset({"test_degradation", "init_args", "dict_kwargs"})
 
 
 @dataclass(frozen=True)
@@ -41,17 +50,19 @@ class Point:
         """What the run prints."""
         return self.folder / LOG
 
+    @property
+    def last_stage(self) -> str:
+        """What the run ends with: ``test`` where one follows the training, else ``fit``."""
+        return "test" if self.settings.get("then_test") else "fit"
+
     def is_finished(self) -> bool:
         """Whether the run has got to its end: that of the test, where one follows the training.
 
         Raises:
             InputError: Its ``metrics.json`` cannot be read.
         """
-        path = self.folder / "metrics.json"
-        if not path.exists():
-            return False
-        held = _read(path)
-        return ("test" if self.settings.get("then_test") else "fit") in held
+        path = self.folder / RESULTS
+        return path.exists() and self.last_stage in _read(path)
 
     def checkpoint(self) -> Path | None:
         """The state after the last whole epoch of an earlier attempt, if there was one."""
@@ -67,10 +78,18 @@ class Point:
         }
         write_atomically(self.folder / RECORD, (json.dumps(record, indent=2) + "\n").encode())
 
+    def missing_data(self) -> list[Path]:
+        """The folders of data that the settings name and that are not there."""
+        data = self.settings.get("data") or {}
+        given = [data.get(name) or [] for name in ("root", "test_root")]
+        roots = [root for roots in given for root in ([roots] if isinstance(roots, str) else roots)]
+        return [Path(root) for root in dict.fromkeys(roots) if not Path(root).expanduser().exists()]
+
     def refuse_another(self) -> None:
         """Make sure that a run that is there already has the settings that are asked for.
 
-        A setting that only one of the two knows is passed over: the version of dream-if may have changed since.
+        A setting that only one of the two knows is passed over, since the version of dream-if may have changed, but
+        not among names that a user gives, such as those of ``data.test_degradation``.
 
         Raises:
             InputError: It has not, so that the results of two experiments would be mixed.
@@ -102,11 +121,14 @@ def _read(path: Path) -> dict[str, Any]:
     return held
 
 
-def _differences(held: Any, asked: Any, above: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Key and both values where the values differ, of the keys that both have."""
+def _differences(held: Any, asked: Any, above: str = "", *, users: bool = False) -> Iterator[tuple[str, Any, Any]]:
+    """Key and both values where these differ, of the keys that both have, and of all keys that are the user's."""
     if isinstance(held, Mapping) and isinstance(asked, Mapping):
-        for key in held.keys() & asked.keys():
-            yield from _differences(held[key], asked[key], f"{above}.{key}" if above else str(key))
+        for key in held.keys() | asked.keys() if users else held.keys() & asked.keys():
+            there, here = held.get(key, "not set"), asked.get(key, "not set")
+            # A logger's arguments are those of its library's version, and compute nothing.
+            opened = str(key) in OPEN and not above.startswith("trainer.logger")
+            yield from _differences(there, here, f"{above}.{key}" if above else str(key), users=users or opened)
     elif held != asked:
         yield above, held, asked
 
@@ -119,7 +141,8 @@ def place_of(settings: Mapping[str, Any], project: str) -> Path:
         project: of W&B, where the settings name none.
 
     Raises:
-        InputError: The runs do not log to W&B first, so that their folders cannot be told beforehand.
+        InputError: The runs do not log to W&B first, so that their folders cannot be told beforehand, or the project's
+            name is none.
     """
     trainer = settings.get("trainer") or {}
     logger = trainer.get("logger")
@@ -133,4 +156,10 @@ def place_of(settings: Mapping[str, Any], project: str) -> Path:
     if arguments.get("id") or arguments.get("version"):
         raise InputError("trainer.logger: all points of a sweep would have the same id; leave id and version out.")
     root = arguments.get("dir") or arguments.get("save_dir") or trainer.get("default_root_dir") or "."
-    return Path(root) / str(arguments.get("project") or project)
+    project = str(arguments.get("project") or project)
+    if not project.strip(".") or set(project) & FORBIDDEN:
+        raise InputError(
+            f"project: {project} cannot be the name of a project of W&B and of a folder: leave out "
+            f"{' '.join(sorted(FORBIDDEN))} in the sweep file's project, WANDB_PROJECT or trainer.logger."
+        )
+    return Path(root) / project

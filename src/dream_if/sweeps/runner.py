@@ -10,9 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from dream_if.errors import InputError
 from dream_if.files import make_folder
 from dream_if.sweeps.display import Board, State
-from dream_if.sweeps.points import Point
+from dream_if.sweeps.points import RESULTS, Point
 
 __all__ = ["run_points"]
 
@@ -108,9 +109,10 @@ def run_points(
                         board.change(point, State.ELSEWHERE)
                         continue
                     waiting.remove(point)
-                    if point.is_finished():
+                    settled = _settle(point, board)
+                    if settled is not None:
                         log.close()
-                        board.change(point, State.FINISHED)
+                        board.change(point, settled)
                         continue
                     device = devices[free[0] % len(devices)] if devices else None
                     running.append(Process(point, log, free[0], _environment(point, device, threads, project)))
@@ -129,15 +131,38 @@ def run_points(
         raise KeyboardInterrupt
 
 
+def _settle(point: Point, board: Board) -> State | None:
+    """What becomes of a point that need not or must not be run; None if it is to be run.
+
+    Its lock is held. Until then another call may have run it, even with other settings.
+    """
+    try:
+        point.refuse_another()
+        return State.FINISHED if point.is_finished() else None
+    except InputError as error:
+        board.print(str(error))
+        return State.FAILED
+
+
 def _conclude(process: Process, board: Board) -> None:
     """Say how a point has ended."""
+    point = process.point
     status = process.status()
     process.close()
-    if status == 0:
-        board.change(process.point, State.FINISHED)
+    try:
+        finished = status == 0 and point.is_finished()
+    except InputError as error:
+        finished = False
+        board.print(str(error))
+    if finished:
+        board.change(point, State.FINISHED)
         return
-    board.change(process.point, State.FAILED)
-    board.print(f"{process.point.name} ended with status {status}; the end of {process.point.log}:")
+    board.change(point, State.FAILED)
+    told = "" if status else (
+        f" but left no results of its {point.last_stage} in {point.folder / RESULTS}, so it is not finished; take out "
+        "what stops it early, such as --trainer.fast_dev_run or --print_config"
+    )  # fmt: skip
+    board.print(f"{point.name} ended with status {status}{told}; the end of {point.log}:")
     for line in process.last_lines():
         board.print(f"  {line}")
 

@@ -1,7 +1,7 @@
 """Table 4, the ablation: what relative dominance, cross and self enhancement bring, by row, test set and metric."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,25 +98,26 @@ class Ablation:
         return sum(effect is not None and not math.isnan(effect.p) for effect in effects)
 
 
-def make_ablation(found: FoundRuns, folder: Path) -> Ablation:
+def make_ablation(found: FoundRuns, folder: Path, expected: Collection[tuple[str, int]] = ()) -> Ablation:
     """Sort runs into rows and seeds, and compare the rows with the base.
 
     Args:
         found: the runs.
         folder: where they were found, for messages.
+        expected: rows and seeds that must be there. A seed that another row has must be in any case.
 
     Returns:
         The table.
 
     Raises:
-        InputError: A row lacks a seed that another has, or has one twice; a run is of another network than its group
-            says; or runs differ in more than group, seed and switches.
+        InputError: A row lacks a seed that is expected or that another has, or has one twice; a run is of another
+            network than its group says; or runs differ in more than group, seed, switches and what computes nothing.
     """
     ignored = [
         f"{run.folder} was left out: its group is {run.group}, which is no row." for run in found.tested
         if run.group not in ROWS
     ]  # fmt: skip
-    runs = _by_row_and_seed([run for run in found.tested if run.group in ROWS], found, folder, ignored)
+    runs = _by_row_and_seed([run for run in found.tested if run.group in ROWS], found, folder, ignored, expected)
     for (row, _), run in runs.items():
         switches = tuple(bool(run.config["model"]["net"].get(name)) for name in SWITCHES)
         if switches != ROWS[row][1]:
@@ -135,7 +136,11 @@ def make_ablation(found: FoundRuns, folder: Path) -> Ablation:
 
 
 def _by_row_and_seed(
-    tested: Sequence[Run], found: FoundRuns, folder: Path, ignored: Sequence[str]
+    tested: Sequence[Run],
+    found: FoundRuns,
+    folder: Path,
+    ignored: Sequence[str],
+    expected: Collection[tuple[str, int]],
 ) -> dict[tuple[str, int], Run]:
     """Every row with every seed, rows in the order of the table."""
     by_place: dict[tuple[str, int], list[Run]] = {}
@@ -145,7 +150,9 @@ def _by_row_and_seed(
         if len(doubled) > 1:
             folders = " and ".join(str(run.folder) for run in doubled)
             raise InputError(
-                f"{folder}: row {row} has seed {seed} {len(doubled)} times, in {folders}. Move all but one away."
+                f"{folder}: row {row} has seed {seed} {len(doubled)} times, in {folders}. Where the "
+                "folder holds runs of several experiments, name the narrower one that holds those of the table; else "
+                "move all but one away."
             )
     if not by_place:
         waiting = f" {len(found.unfinished)} run(s) there are not tested yet." if found.unfinished else ""
@@ -153,7 +160,11 @@ def _by_row_and_seed(
             f"{folder}: there is no tested run of a row of Table 4.{waiting} {' '.join((*ignored, ''))}Run "
             "dream-if sweep sweeps/table4.yaml first, or name the folder that holds its runs."
         )
-    seeds = {seed for _, seed in by_place} | {seed for row, seed in found.unfinished.values() if row in ROWS}
+    strange = sorted({row for row, _ in expected} - ROWS.keys())
+    if strange:
+        raise InputError(f"--sweep: {', '.join(strange)} is no row of Table 4; expected {', '.join(ROWS)}.")
+    begun = {seed for row, seed in found.unfinished.values() if row in ROWS}
+    seeds = {seed for _, seed in by_place} | begun | {seed for _, seed in expected}
     missing = [(row, seed) for row in ROWS for seed in sorted(seeds) if (row, seed) not in by_place]
     if missing:
         told = "; ".join(f"row {row}, seed {seed}{_begun(row, seed, found)}" for row, seed in missing)

@@ -2,9 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -16,9 +17,10 @@ from dream_if.inference.fuser import find_device
 from dream_if.tables.ablation import make_ablation
 from dream_if.tables.comparison import Comparison, compare_methods
 from dream_if.tables.detection_looks import draw_found
-from dream_if.tables.detection_runs import DETECTORS, detect_on_fused
+from dream_if.tables.detection_runs import DETECTORS, DetectionSettings, detect_on_fused
 from dream_if.tables.document import Document
-from dream_if.tables.efficiency import efficiency
+from dream_if.tables.efficiency import efficiency, read_settings
+from dream_if.tables.expected import expected_runs
 from dream_if.tables.grids import per_image_csv
 from dream_if.tables.looks import draw_extremes
 from dream_if.tables.plan import TABLES, Plan, read_plan
@@ -43,8 +45,13 @@ COMPARED: dict[str, Callable[[Comparison], Document]] = {
     "severity": severity,
     "shift": shift,
 }
+SETTINGS: dict[str, Callable[[Mapping[str, Any]], object]] = {
+    DETECTION: DetectionSettings.read,
+    "efficiency": read_settings,
+}
 DEFAULT_PLAN = "experiments/tables/demo.yaml"
 JOURNAL = "scores.jsonl"
+DEFAULTS = {"data": "data", "weights": "small", "panels": 0, "detector": DETECTORS[0], "device": "auto"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,16 +75,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the table goes as .md, .csv, .html and .png, and its scores as scores.jsonl, with which a run that "
         "was stopped goes on; runs/tables if left out, for table 4 the folder of the runs",
     )
-    parser.add_argument("--data", default="data", metavar="FOLDER", help="what {data} in the YAML file stands for")
     parser.add_argument(
-        "--weights", default="small", help="what {weights} in the YAML file stands for, as for dream-if fuse"
+        "--sweep",
+        metavar="FILE",
+        help="of table 4: the sweep that ran it, such as sweeps/table4.yaml; a row or seed of its that is missing is "
+        "an error, even where no other row has the seed",
+    )
+    parser.add_argument(
+        "--data", default=DEFAULTS["data"], metavar="FOLDER", help="what {data} in the YAML file stands for"
+    )
+    parser.add_argument(
+        "--weights",
+        default=DEFAULTS["weights"],
+        help="what {weights} in the YAML file stands for, as for dream-if fuse",
     )
     parser.add_argument("--lpips-weights", metavar="FILE", help="AlexNet weights for the LPIPS metrics")
     parser.add_argument("--limit", type=int, metavar="N", help="so many pairs of each set, spread over its names")
     parser.add_argument(
         "--panels",
         type=int,
-        default=0,
+        default=DEFAULTS["panels"],
         metavar="K",
         help="draw the K best and K worst images of our method, by set, condition and metric, into panels/; of "
         "table 5 K test images of each set with what was found",
@@ -85,11 +102,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector",
         choices=DETECTORS,
-        default=DETECTORS[0],
+        default=DEFAULTS["detector"],
         help="of table 5: torchvision's, or the program yolo of this machine, in a process of its own",
     )
     parser.add_argument(
-        "--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; auto takes a GPU if there is one"
+        "--device", default=DEFAULTS["device"], help="auto, cpu, cuda, cuda:1, ...; auto takes a GPU if there is one"
     )
     parser.add_argument("--threads", type=int, metavar="N", help="threads of torch; found out if left out")
 
@@ -109,8 +126,12 @@ def run(options: argparse.Namespace) -> int:
     if options.table == ABLATION:
         runs = Path(options.source or "runs/table4").expanduser()
         out = runs if options.out is None else Path(options.out).expanduser()
-        _deliver(table4(make_ablation(find_runs(runs), runs)), out)
+        _refuse_idle(options)
+        expected = expected_runs(Path(options.sweep).expanduser()) if options.sweep else ()
+        _deliver(table4(make_ablation(find_runs(runs), runs, expected)), out)
         return 0
+    if options.sweep is not None:
+        raise InputError(f"--sweep is for table {ABLATION}, the ablation; leave it out.")
     for name, least in (("limit", 1), ("panels", 0)):
         value = getattr(options, name)
         if value is not None and value < least:
@@ -125,6 +146,8 @@ def run(options: argparse.Namespace) -> int:
         device=device,
         limit=options.limit,
     )
+    if options.table in SETTINGS:
+        SETTINGS[options.table](plan.own)  # to hear of mistakes before a folder is made
     out = make_folder(Path(options.out or "runs/tables").expanduser())
     for sentence in plan.missing:
         sys.stderr.write(f"Left out {sentence}\n")
@@ -136,6 +159,17 @@ def run(options: argparse.Namespace) -> int:
         return 0
     _compare(plan, out, options)
     return 0
+
+
+def _refuse_idle(options: argparse.Namespace) -> None:
+    """Refuse options that the ablation, which runs nothing, would not heed."""
+    for name in ("data", "weights", "lpips_weights", "limit", "panels", "detector", "device", "threads"):
+        given = getattr(options, name)
+        if given != DEFAULTS.get(name):
+            raise InputError(
+                f"--{name.replace('_', '-')} {given}: table {ABLATION} reads finished runs and does not use this; "
+                "leave it out. What the runs are tested on is settled when they are run."
+            )
 
 
 def _detect(plan: Plan, out: Path, options: argparse.Namespace) -> None:

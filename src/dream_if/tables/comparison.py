@@ -26,8 +26,8 @@ from dream_if.metrics import fusion_metrics
 from dream_if.metrics.functional import lpips, shared_work
 from dream_if.metrics.functional.learned import load_lpips_weights
 from dream_if.metrics.levels import quantise
+from dream_if.tables.digests import file_digest, package_digest
 from dream_if.tables.inputs import CLEAN, Condition, Place, digest, under
-from dream_if.tables.loading import file_digest, package_digest
 from dream_if.tables.plan import LPIPS_SELF, Plan, Row
 
 __all__ = ["Comparison", "compare_methods", "usable_metrics"]
@@ -172,19 +172,15 @@ class Scorer:
 
     def keys(self, pair: Pair, row: Row, condition: Condition) -> dict[str, str]:
         """Metric -> hash of all that its value depends on."""
-        parts = [*self.settings, pair.digest, condition.key, *_row_keys(row, pair.place(condition))]
+        parts = [*self.settings, pair.digest, condition.key, *row.keys(pair.place(condition))]
         keys = dict.fromkeys(self.symbols, _hash(parts))
         if LPIPS_SELF in keys:
-            keys[LPIPS_SELF] = _hash([*parts, *_row_keys(row, pair.place(Condition()))])
+            keys[LPIPS_SELF] = _hash([*parts, *row.keys(pair.place(Condition()))])
         return keys
 
 
 def _hash(parts: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _row_keys(row: Row, place: Place) -> list[str]:
-    return [row.method.key(place), "" if row.restorer is None else row.restorer.key_at(place)]
 
 
 def read_pairs(plan: Plan, device: torch.device) -> Iterator[tuple[str, int, Pair]]:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dream_if.tables.comparison import Comparison
-from dream_if.tables.grids import Column, arrow, column_of, means
+from dream_if.tables.grids import Column, column_of, means
 
 __all__ = ["curves", "dots"]
 
@@ -59,7 +59,7 @@ def curves(
 
     Args:
         comparison: the scores.
-        panels: heading -> number -> what is drawn there.
+        panels: heading -> number -> what is drawn there; the label of the first stands beside the axis.
         across: what the number is.
         title: a line above.
         lines: into how many lines the panels of a set are broken.
@@ -90,7 +90,7 @@ def curves(
             axes.set_title(f"{name}: {heading}", fontsize=8)
             axes.set_xticks(list(found))
             axes.set_xlabel(across, fontsize=7)
-            axes.set_ylabel(arrow(next(iter(points.values())).metric), fontsize=7)
+            axes.set_ylabel(next(iter(points.values())).label, fontsize=7)
             _tidy(axes)
         for spare in range(len(panels), each * lines):
             grid[line * lines + spare // each][spare % each].set_axis_off()

@@ -25,7 +25,8 @@ from dream_if.errors import InputError
 from dream_if.evaluation.journal import Entry, Journal
 from dream_if.files import write_atomically
 from dream_if.tables.detection_sets import DetectionSet, fuse_sets, labelled_sets
-from dream_if.tables.loading import instantiate, package_digest
+from dream_if.tables.digests import maker_digest, package_digest
+from dream_if.tables.loading import imported, instantiate
 from dream_if.tables.plan import Plan
 
 __all__ = ["DETECTORS", "METRICS", "DetectionResults", "DetectionSettings", "detect_on_fused"]
@@ -74,7 +75,10 @@ class DetectionSettings:
             raise InputError(f"tables.5.seeds: expected a list of whole numbers such as [0, 1, 2], got {seeds!r}.")
         chosen = own.get("detector")
         if chosen is not None and not (
-            isinstance(chosen, Mapping) and "class_path" in chosen and set(chosen) <= {"class_path", "init_args"}
+            isinstance(chosen, Mapping)
+            and "class_path" in chosen
+            and set(chosen) <= {"class_path", "init_args"}
+            and isinstance(chosen.get("init_args") or {}, Mapping)
         ):
             raise InputError(f"tables.5.detector: expected a mapping with class_path and init_args, got {chosen!r}.")
         told = own.get("yolo") or {}
@@ -208,6 +212,10 @@ def _key(images: DetectionSet, settings: DetectionSettings, detector: str, seed:
     how: list[Any] = [detector, dict(settings.yolo)]
     if detector != yolo.PROGRAM:
         how = [detector, asdict(settings.training), settings.size, settings.detector]
+        if settings.detector is not None:
+            path = str(settings.detector["class_path"])
+            imported(path)
+            how.append(maker_digest(path, settings.detector.get("init_args") or {}))
     versions = [torch.__version__, torchvision.__version__, package_digest([detection])]
     pictures = [picture.digest for split in sorted(images.pictures) for picture in images.pictures[split]]
     parts = [*versions, device.type, how, seed, images.names, pictures]

@@ -21,8 +21,8 @@ from dream_if.detection.training import Example
 from dream_if.errors import InputError
 from dream_if.files import write_atomically
 from dream_if.tables.comparison import Pair
+from dream_if.tables.digests import package_digest
 from dream_if.tables.inputs import CLEAN, WHERE, Condition, Images, Place, SetSettings
-from dream_if.tables.loading import package_digest
 from dream_if.tables.plan import Plan, Row
 
 __all__ = ["DetectionSet", "Labelled", "LabelledSet", "fuse_sets", "labelled_sets"]
@@ -175,7 +175,7 @@ def fuse_sets(
     """
     code = package_digest([baselines, models])
     for row in plan.rows:
-        row.method.check(row.name, [place for labelled in sets for place in _places(labelled)])
+        row.check([place for labelled in sets for place in _places(labelled)])
     found = {}
     for labelled in sets:
         pictures: dict[str, dict[Split, list[Picture]]] = {
@@ -231,11 +231,11 @@ def _remove_others(folder: Path, kept: set[Path]) -> None:
 def _fused_file(pair: Pair, row: Row, file: Path, code: str) -> str:
     """Make sure of a fused image on disk, and return what stands for its pixels."""
     clean = Condition()
-    told = [code, torch.__version__, pair.device.type, pair.digest, row.method.key(pair.place(clean))]
+    told = [code, torch.__version__, pair.device.type, pair.digest, *row.keys(pair.place(clean))]
     key = hashlib.sha256(json.dumps(told).encode()).hexdigest()
     if _stamp(file) == key:
         return key
-    fused = row.method.fuse(*pair.clean, pair.place(clean))[0]
+    fused = pair.fused(row, clean)[0]
     levels = (fused.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
     text = PngInfo()
     text.add_text(STAMP, key)

@@ -4,8 +4,8 @@ import csv
 import io
 import statistics
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from matplotlib.figure import Figure
@@ -22,7 +22,7 @@ from dream_if.tables.inputs import CLEAN, Place
 from dream_if.tables.methods import SOURCES, Computed
 from dream_if.tables.plan import Plan, Row
 
-__all__ = ["Cost", "efficiency", "measure"]
+__all__ = ["Cost", "efficiency", "measure", "read_settings"]
 
 SIZE = (480, 640)
 REPEATS = 5
@@ -122,19 +122,29 @@ def _counted(settings: dict[str, object], size: tuple[int, int]) -> float:
     return counter.get_total_flops() / 2
 
 
+def read_settings(own: Mapping[str, Any]) -> tuple[tuple[int, int], int]:
+    """Height and width of the pair, and repeats, as the table's part of a plan has them.
+
+    Raises:
+        InputError: They are no such thing.
+    """
+    size, repeats = own.get("size", SIZE), own.get("repeats", REPEATS)
+    if not (isinstance(size, list | tuple) and len(size) == 2 and all(type(n) is int and n >= 16 for n in size)):
+        raise InputError(f"tables.efficiency.size: expected height and width from 16 pixels up, got {size!r}.")
+    if type(repeats) is not int or repeats < 1:
+        raise InputError(f"tables.efficiency.repeats: expected 1 or more, got {repeats!r}.")
+    return (size[0], size[1]), repeats
+
+
 def efficiency(plan: Plan, device: torch.device) -> Document:
     """The costs of a plan's rows as a document.
 
     Raises:
-        InputError: Size or repeats are no such thing.
+        InputError: Size or repeats are no such thing, or a method fails.
     """
-    size, repeats = plan.own.get("size", SIZE), plan.own.get("repeats", REPEATS)
-    if not (isinstance(size, list | tuple) and len(size) == 2 and all(isinstance(n, int) and n >= 16 for n in size)):
-        raise InputError(f"tables.efficiency.size: expected height and width from 16 pixels up, got {size!r}.")
-    if not isinstance(repeats, int) or repeats < 1:
-        raise InputError(f"tables.efficiency.repeats: expected 1 or more, got {repeats!r}.")
+    size, repeats = read_settings(plan.own)
     rows = [row for row in plan.rows if isinstance(row.method, Computed) and row.method.given_key not in SOURCES]
-    costs = {row.name: measure(row, (size[0], size[1]), repeats, device) for row in rows}
+    costs = {row.name: measure(row, size, repeats, device) for row in rows}
     columns = {
         "M parameters": [_shown(cost.parameters, 1e6, 3) for cost in costs.values()],
         "GMAC": [_shown(cost.operations, 1e9, 2) for cost in costs.values()],

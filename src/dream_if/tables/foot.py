@@ -13,13 +13,28 @@ from dream_if.tables.grids import Tests
 from dream_if.tables.plan import LPIPS_SELF
 from dream_if.tables.table4 import REWARD_NOISE
 
-__all__ = ["APART_NOTE", "footnotes", "on_scenes_alone", "where"]
+__all__ = ["apart_note", "footnotes", "on_scenes_alone", "where"]
 
-APART_NOTE = (
-    f"{', '.join(REWARD_NOISE)} stand apart under corruption, without marks and tests: they look at the fused image "
-    "alone, and noise that was left in raises them three- to fivefold. What is concluded rests on the metrics that "
-    "compare with the clean sources."
-)
+EDGES = ("AG", "SF", "EI")
+"""Of the metrics that look at the fused image alone, those of edges; the first two take differences of neighbours."""
+
+
+def apart_note(comparison: Comparison) -> list[str]:
+    """Why some metrics stand apart, and what counts, as a list of one note; an empty one where none stands apart."""
+    apart = [metric for metric in comparison.metrics if metric in REWARD_NOISE]
+    kinds = {condition.kind for condition in comparison.plan.conditions} - {None}
+    if not apart or not kinds:
+        return []
+    if kinds == {"shift"}:
+        edges = " and ".join(metric for metric in apart if metric in EDGES)
+        why = f", and the double edges of a shifted pair raise {edges}" if edges else ""
+    else:
+        most = " and ".join(metric for metric in apart if metric in EDGES[:2])
+        why = ", and noise that was left in raises such values" + (f", {most} three- to fivefold" if most else "")
+    return [
+        f"Apart, without marks and tests, stand {', '.join(apart)}: they look at the fused image alone{why}. What "
+        "counts is Qabf, SSIM, VIFF and LPIPS, and whatever else compares with the clean sources."
+    ]
 
 
 def where(comparison: Comparison) -> str:

@@ -18,6 +18,7 @@ from dream_if.tables.comparison import Comparison
 from dream_if.tables.inputs import Condition
 from dream_if.tables.paper import OURS
 from dream_if.tables.plan import LPIPS_SELF
+from dream_if.tables.table4 import REWARD_NOISE
 
 __all__ = [
     "Column",
@@ -28,6 +29,7 @@ __all__ = [
     "arrow",
     "column_of",
     "csv_of",
+    "heading",
     "means",
     "per_image_csv",
     "score_grid",
@@ -57,6 +59,11 @@ def arrow(metric: str) -> str:
     """The metric with its direction, as a heading."""
     better = direction(metric)
     return f"{metric} {'' if better is None else '↑' if better else '↓'}".rstrip()
+
+
+def heading(metric: str) -> str:
+    """The heading of a metric of corrupted pairs: without a direction where noise raises it."""
+    return metric if metric in REWARD_NOISE else arrow(metric)
 
 
 def column_of(

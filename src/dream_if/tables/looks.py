@@ -11,6 +11,7 @@ from dream_if.files import write_atomically
 from dream_if.tables.comparison import Comparison, Pair
 from dream_if.tables.grids import Column, column_of, direction, means
 from dream_if.tables.inputs import Condition
+from dream_if.tables.table4 import REWARD_NOISE
 
 __all__ = ["draw_extremes"]
 
@@ -24,7 +25,8 @@ def draw_extremes(comparison: Comparison, count: int, folder: Path, device: torc
     Args:
         comparison: the scores; the images are made once more.
         count: how many of each.
-        folder: where a picture goes for each set, condition and metric that has a direction.
+        folder: where a picture goes for each set, condition and metric that has a direction, those that noise raises
+            for clean pairs alone.
         device: where methods compute.
 
     Returns:
@@ -34,7 +36,7 @@ def draw_extremes(comparison: Comparison, count: int, folder: Path, device: torc
     for name, condition in comparison.cells:
         for metric in comparison.metrics:
             better = direction(metric)
-            if better is None:
+            if better is None or (condition.kind is not None and metric in REWARD_NOISE):
                 continue
             column = Column(metric, condition, metric)
             values = column_of(comparison, name, column)

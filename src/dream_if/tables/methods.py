@@ -1,9 +1,12 @@
 """Methods of a table: classical ones, our network, anyone's class or exported network, and images made elsewhere."""
 
 import importlib.util
-import json
+import logging
+import warnings
+import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,9 @@ from dream_if.data.pairs import read_image, to_tensor
 from dream_if.errors import InputError
 from dream_if.inference import Fuser, load_network
 from dream_if.inference.weights import digest
+from dream_if.tables.digests import file_digest, thing_digest
 from dream_if.tables.inputs import CLEAN, Place
-from dream_if.tables.loading import file_digest, instantiate, picture_in, source_digest
+from dream_if.tables.loading import Pattern, instantiate, picture_in
 
 __all__ = ["SOURCES", "Computed", "Method", "Pictures", "make_method"]
 
@@ -118,15 +122,18 @@ class Pictures(Method):
 
     Args:
         pattern: the folder, with ``{set}`` and ``{condition}`` for their names.
+
+    Raises:
+        InputError: Something else stands in braces.
     """
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
+        self._folder = Pattern(pattern, "a folder of images")
         self.says = f"images in {pattern}"
 
     def _file(self, place: Place, who: str) -> Path:
-        folder = Path(self.pattern.format(set=place.set, condition=place.condition)).expanduser()
-        return picture_in(folder, place.name, who)
+        return picture_in(self._folder.at(place), place.name, who)
 
     def key(self, place: Place) -> str:
         """See `Method.key`."""
@@ -171,7 +178,7 @@ def make_method(name: str, given: Any, device: torch.device, weights: str | None
     try:
         if isinstance(given, Mapping):
             if "class_path" in given and set(given) <= {"class_path", "init_args"}:
-                return _of_class(str(given["class_path"]), given.get("init_args") or {}, device)
+                return _of_class(str(given["class_path"]), given.get("init_args"), device)
             if set(given) != {"method"}:
                 raise InputError(
                     f"expected text, or a mapping with method or class_path and init_args; got {dict(given)!r}"
@@ -200,7 +207,7 @@ def _of_text(text: str, device: torch.device) -> Method:
         raise InputError(f"{path}: there is no such file")
     if path.suffix in EXPORTED:
         return _exported(path, device)
-    if "{set}" in text or (path.is_dir() and not (path / "config.json").is_file()):
+    if "{" in text or (path.is_dir() and not (path / "config.json").is_file()):
         return Pictures(text)
     if path.suffix == "" and not path.exists() and not text.startswith((".", "~", "/")) and text.count("/") == 0:
         return _network(text, device, f" Classical methods are {', '.join(BASELINES)}, {' and '.join(SOURCES)}.")
@@ -219,23 +226,12 @@ def _network(text: str, device: torch.device, more: str = "") -> Method:
     )
 
 
-def _of_class(class_path: str, init_args: Mapping[str, Any], device: torch.device) -> Method:
+def _of_class(class_path: str, init_args: Any, device: torch.device) -> Method:
     made = instantiate(class_path, init_args)
     module = made if isinstance(made, nn.Module) else None
     if module is not None:
         module.eval().to(device)
-    weights = _tensors_digest(module)
-    key = json.dumps([class_path, dict(init_args), source_digest(type(made)), weights], sort_keys=True, default=str)
-    return Computed(made, key, class_path, module)
-
-
-def _tensors_digest(module: nn.Module | None) -> str:
-    """Text that stands for a network's weights; they may come from a file that the arguments do not name."""
-    if module is None:
-        return ""
-    sums = [f"{name} {float(tensor.double().sum())!r}" for name, tensor in module.state_dict().items()]
-    squares = [f"{float(tensor.double().square().sum())!r}" for tensor in module.state_dict().values()]
-    return " ".join([*sums, *squares])
+    return Computed(made, thing_digest(class_path, init_args or {}, made), class_path, module)
 
 
 def _exported(path: Path, device: torch.device) -> Method:
@@ -243,17 +239,38 @@ def _exported(path: Path, device: torch.device) -> Method:
     key = f"{path.suffix} {file_digest(path)}"
     if path.suffix == ".onnx":
         return Computed(_onnx(path), key, f"ONNX file {path.name}")
+    expected = "program of torch.export" if path.suffix == ".pt2" else "TorchScript file"
+    if not zipfile.is_zipfile(path):
+        raise InputError(
+            f"{path}: cannot be loaded as a {expected}, which is a ZIP archive; this is none, or cut short"
+        )
     try:
         module: Any
-        if path.suffix == ".pt2":
-            module = torch.export.load(path).module()
-        else:
-            module = torch.jit.load(str(path), map_location=device).eval()  # type: ignore[no-untyped-call]
+        with _quiet():
+            if path.suffix == ".pt2":
+                module = torch.export.load(path).module()
+            else:
+                module = torch.jit.load(str(path), map_location=device).eval()  # type: ignore[no-untyped-call]
     except Exception as error:  # each format has errors of its own
-        first = str(error).strip().splitlines()[0]
-        expected = "program of torch.export" if path.suffix == ".pt2" else "TorchScript file"
-        raise InputError(f"{path}: cannot be loaded as a {expected} ({first})") from error
+        first = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")
+        raise InputError(
+            f"{path}: cannot be loaded as a {expected} ({first}). Weights alone go with a class, by class_path"
+        ) from error
     return Computed(module, key, f"exported file {path.name}", module)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No word from torch: it logs a traceback of what it raises too, and warns that TorchScript is on its way out."""
+    logger = logging.getLogger("torch.export")
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = before
 
 
 def _onnx(path: Path) -> Fuse:

@@ -38,6 +38,7 @@ OWN = {
 """Table -> what its part may have beside `SHARED`."""
 
 DEFAULT_METRICS = {
+    "2": (*TABLE_METRICS, "LPIPS"),
     "3": ("LPIPS", LPIPS_SELF, "Qabf", "SSIM", "VIFF"),
     "severity": ("LPIPS", "Qabf", "SSIM", "VIFF"),
 }
@@ -50,6 +51,20 @@ class Row:
     name: str
     method: Method
     restorer: Restorer | None = None
+
+    def keys(self, place: Place) -> list[str]:
+        """Texts that stand for all that the row's image depends on beside the pair, of method and restorer."""
+        return [self.method.key(place), "" if self.restorer is None else self.restorer.key_at(place)]
+
+    def check(self, places: Sequence[Place]) -> None:
+        """Make sure, before anything is computed, that the row can have an image of all these pairs.
+
+        Raises:
+            InputError: It cannot.
+        """
+        self.method.check(self.name, places)
+        if self.restorer is not None:
+            self.restorer.check(places)
 
 
 @dataclass(frozen=True)
@@ -124,11 +139,14 @@ def read_plan(
         raise InputError(
             f"{path}: none of its sets is there. {'. '.join(missing)}. --data names the folder of all sets."
         )
-    metrics = tuple(dict.fromkeys(settings.get("metrics") or DEFAULT_METRICS.get(table, TABLE_METRICS)))
+    asked = settings.get("metrics") or DEFAULT_METRICS.get(table, TABLE_METRICS)
+    if not isinstance(asked, list | tuple) or not all(isinstance(metric, str) for metric in asked):
+        raise InputError(f"{path}: metrics: expected a list of names such as [Qabf, SSIM], got {asked!r}.")
+    metrics = tuple(dict.fromkeys(asked))
     unknown = [metric for metric in metrics if metric not in METRICS and metric != LPIPS_SELF]
     if unknown:
         raise InputError(
-            f"{path}: metrics: unknown are {', '.join(map(str, unknown))}; there are {', '.join(METRICS)}."
+            f"{path}: metrics: unknown are {', '.join(unknown)}; there are {', '.join((*METRICS, LPIPS_SELF))}."
         )
     plan = Plan(
         table=table,
@@ -141,16 +159,12 @@ def read_plan(
         own={key: settings[key] for key in OWN[table] if key in settings},
     )
     if table != "efficiency":
-        _check(plan)
+        places = plan.places()
+        for row in plan.rows:
+            row.check(places)
+        for pairs in plan.images.values():
+            pairs.check(plan.conditions)
     return plan
-
-
-def _check(plan: Plan) -> None:
-    places = plan.places()
-    for row in plan.rows:
-        row.method.check(row.name, places)
-        if row.restorer is not None:
-            row.restorer.check(places)
 
 
 def _settings(path: Path, table: str) -> dict[str, Any]:
@@ -161,7 +175,10 @@ def _settings(path: Path, table: str) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())}).") from error
     if not isinstance(content, Mapping) or set(content) - set(SHARED):
         raise InputError(f"{path}: expected the keys {', '.join(SHARED)}; got {_keys(content)}.")
-    parts = {str(key): part or {} for key, part in (content.get("tables") or {}).items()}
+    tables = content.get("tables") or {}
+    if not isinstance(tables, Mapping):
+        raise InputError(f"{path}: tables: expected a mapping from tables to settings of theirs, got {tables!r}.")
+    parts = {str(key): part or {} for key, part in tables.items()}
     if set(parts) - set(TABLES):
         raise InputError(f"{path}: tables: expected some of {', '.join(TABLES)}; got {', '.join(parts)}.")
     part = parts.get(table, {})
@@ -205,7 +222,10 @@ def _rows(
         ]
     doubled = {row.name for row in rows if sum(other.name == row.name for other in rows) > 1}
     if doubled:
-        raise InputError(f"methods: {', '.join(sorted(doubled))} would be there twice; give each row its own name.")
+        raise InputError(
+            f"methods: {', '.join(sorted(doubled))} would be there twice; give each row its own name, and restorers "
+            "theirs by a name beside their options, as in {nlm: {h: 10}, name: weak NLM}."
+        )
     return tuple(rows), ours
 
 
@@ -230,9 +250,12 @@ def _conditions(settings: Mapping[str, Any], table: str) -> tuple[Condition, ...
         return (clean, *shifts)
     if table == "severity":
         more = {key: settings[key] for key in ("seed", "source") if key in settings}
+        kinds = settings.get("kinds") or KINDS
+        if not isinstance(kinds, list | tuple) or not all(isinstance(kind, str) for kind in kinds):
+            raise InputError(f"kinds: expected a list of names such as {list(KINDS[:2])}, got {kinds!r}.")
         graded = [
             Condition.read(f"{kind} {level}", {"kind": kind, "level": level, **more})
-            for kind in settings.get("kinds") or KINDS
+            for kind in dict.fromkeys(kinds)
             for level in _numbers(settings, "levels", [1, 2, 3, 4])
         ]
         return (clean, *graded)

@@ -7,6 +7,7 @@ the file between the two stages would be.
 import importlib.util
 import inspect
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,10 +20,17 @@ from torch import Tensor, nn
 
 from dream_if.data.images import Image, read_image, to_image, to_tensor
 from dream_if.errors import InputError
-from dream_if.tables.inputs import Place
-from dream_if.tables.loading import file_digest, instantiate, picture_in, source_digest
+from dream_if.tables.digests import file_digest, source_digest, thing_digest
+from dream_if.tables.inputs import CLEAN, Place
+from dream_if.tables.loading import Pattern, instantiate, picture_in
 
 __all__ = ["RESTORERS", "Restorer", "make_restorer"]
+
+TRIAL = 128
+"""Sides in pixels of the image on which a class is tried; a multiple of what networks ask for."""
+
+WIDEST = 101
+"""Largest window of non-local means in pixels; beyond it an image takes hours."""
 
 FOLDERS = {"visible": ("vi", "vis", "visible"), "infrared": ("ir", "infrared", "thermal")}
 
@@ -87,11 +95,20 @@ class NonLocalMeans(ByPixels):
         h_colour: the same for colour images.
         template: side of the patches that are compared, odd.
         search: side of the window that is searched, odd.
+
+    Raises:
+        InputError: An option is no such number.
     """
 
     title = "NLM"
 
     def __init__(self, h: float = 30, h_colour: float = 25, template: int = 7, search: int = 21) -> None:
+        for name, strength in (("h", h), ("h_colour", h_colour)):
+            if type(strength) not in (int, float) or not 0 < strength < math.inf:
+                raise InputError(f"{name}: expected a number of grey levels above 0, got {strength!r}.")
+        for name, side in (("template", template), ("search", search)):
+            if type(side) is not int or side < 1 or side % 2 == 0 or side > WIDEST:
+                raise InputError(f"{name}: expected an odd number of pixels from 1 to {WIDEST}, got {side!r}.")
         super().__init__(h=h, h_colour=h_colour, template=template, search=search)
         self.h, self.h_colour, self.template, self.search = h, h_colour, template, search
 
@@ -110,6 +127,9 @@ class Median(ByPixels):
 
     Args:
         size: side of the window in pixels, 3 or 5.
+
+    Raises:
+        InputError: It is neither.
     """
 
     title = "median"
@@ -135,6 +155,9 @@ class WaveletShrinkage(ByPixels):
 
     Args:
         wavelet: its name in PyWavelets.
+
+    Raises:
+        InputError: There is no such wavelet, or the packages that compute it are missing.
     """
 
     title = "wavelet shrinkage"
@@ -146,6 +169,8 @@ class WaveletShrinkage(ByPixels):
                 "wavelet shrinkage needs scikit-image and PyWavelets, not installed here: pip install "
                 "'dream-if[tables]', or choose nlm or median."
             )
+        if wavelet not in importlib.import_module("pywt").wavelist(kind="discrete"):
+            raise InputError(f"wavelet: expected a discrete one of PyWavelets such as db2 or sym4, got {wavelet!r}.")
         super().__init__(wavelet=wavelet)
         self.wavelet = wavelet
 
@@ -168,15 +193,24 @@ class ByClass(Restorer):
         class_path: where the class is.
         init_args: its arguments.
         device: where it computes.
+
+    Raises:
+        InputError: It cannot be made.
     """
 
-    def __init__(self, class_path: str, init_args: Mapping[str, Any], device: torch.device) -> None:
+    def __init__(self, class_path: str, init_args: Any, device: torch.device) -> None:
         made = instantiate(class_path, init_args)
         if isinstance(made, nn.Module):
             made = made.eval().to(device)
         self.made: Callable[[Tensor], Tensor] = made
         self.name = class_path.rsplit(".", 1)[-1]
-        self.key = json.dumps([class_path, dict(init_args), source_digest(type(made))], sort_keys=True, default=str)
+        self.key = thing_digest(class_path, init_args or {}, made)
+        self.device = device
+
+    def check(self, places: Sequence[Place]) -> None:
+        """See `Restorer.check`: it is tried on a small image, so that one that fails does so before the scores."""
+        slope = torch.linspace(0, 1, TRIAL, device=self.device).expand(1, 3, TRIAL, TRIAL).contiguous()
+        self(slope, slope[:, :1].contiguous(), Place("a trial", CLEAN, f"a slope of {TRIAL}x{TRIAL}"))
 
     @torch.inference_mode()
     def __call__(self, visible: Tensor, infrared: Tensor, place: Place) -> tuple[Tensor, Tensor]:
@@ -186,7 +220,11 @@ class ByClass(Restorer):
             try:
                 result = self.made(source)
             except Exception as error:  # what a foreign class raises is not to be foreseen
-                raise InputError(f"restorer {self.name}: failed on {place.name} of {place.set} ({error}).") from error
+                told = " ".join(str(error).split()) or type(error).__name__
+                raise InputError(
+                    f"restorer {self.name}: failed on {place.name} of {place.set}, called with {tuple(source.shape)}: "
+                    f"{told.rstrip('.')}."
+                ) from error
             if not isinstance(result, Tensor) or result.shape != source.shape:
                 got = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
                 raise InputError(
@@ -201,10 +239,13 @@ class ByFolder(Restorer):
 
     Args:
         pattern: the folder, with ``{set}`` and ``{condition}`` for their names.
+
+    Raises:
+        InputError: Something else stands in braces.
     """
 
     def __init__(self, pattern: str) -> None:
-        self.pattern = pattern
+        self._folder = Pattern(pattern, "folder")
         self.name = "restored files"
         self.key = pattern
 
@@ -219,7 +260,7 @@ class ByFolder(Restorer):
             self._file(place, "infrared")
 
     def _file(self, place: Place, source: str) -> Path:
-        folder = Path(self.pattern.format(set=place.set, condition=place.condition)).expanduser()
+        folder = self._folder.at(place)
         inner = next((folder / name for name in FOLDERS[source] if (folder / name).is_dir()), None)
         if inner is None:
             raise InputError(f"restore: {folder} has no folder {FOLDERS[source][0]} with the restored {source} images.")
@@ -251,27 +292,43 @@ def make_restorer(given: Any, where: str, device: torch.device) -> Restorer:
 
     Args:
         given: a name of `RESTORERS`; a mapping of such a name to its options; ``{class_path, init_args}``; or
-            ``{folder: ...}``.
+            ``{folder: ...}``; a mapping may have ``name`` beside these, which stands in tables.
         where: the key in the YAML, for messages.
         device: where a class computes.
 
     Raises:
         InputError: It is none of these.
     """
-    if isinstance(given, str):
-        given = {given: {}}
-    if isinstance(given, Mapping):
-        if set(given) == {"folder"}:
-            return ByFolder(str(given["folder"]))
-        if "class_path" in given and set(given) <= {"class_path", "init_args"}:
-            return ByClass(str(given["class_path"]), given.get("init_args") or {}, device)
-        name = next(iter(given), None)
-        if len(given) == 1 and name in RESTORERS:
-            try:
-                return RESTORERS[name](**(given[name] or {}))
-            except (TypeError, InputError) as error:
-                takes = ", ".join(inspect.signature(RESTORERS[name]).parameters)
-                raise InputError(f"{where}: {name}: {str(error).rstrip('.')}; its options are {takes}.") from error
-    raise InputError(
-        f"{where}: expected {', '.join(RESTORERS)}, a class_path with init_args, or a folder; got {given!r}."
-    )
+    chosen = {given: None} if isinstance(given, str) else dict(given) if isinstance(given, Mapping) else {}
+    named = chosen.pop("name", None)
+    if named is not None and (not isinstance(named, str) or not named.strip()):
+        raise InputError(f"{where}: name: expected a few words for the tables, got {named!r}.")
+    try:
+        restorer = _made(chosen, device)
+    except InputError as error:
+        raise InputError(f"{where}: {str(error).rstrip('.')}.") from error
+    if restorer is None:
+        raise InputError(
+            f"{where}: expected {', '.join(RESTORERS)}, a class_path with init_args, or a folder; got {given!r}."
+        )
+    restorer.name = named or restorer.name
+    return restorer
+
+
+def _made(chosen: Mapping[Any, Any], device: torch.device) -> Restorer | None:
+    """The restorer that a mapping stands for; None if it stands for none."""
+    if set(chosen) == {"folder"}:
+        return ByFolder(str(chosen["folder"]))
+    if "class_path" in chosen and set(chosen) <= {"class_path", "init_args"}:
+        return ByClass(str(chosen["class_path"]), chosen.get("init_args"), device)
+    name = next(iter(chosen), None)
+    if len(chosen) != 1 or name not in RESTORERS:
+        return None
+    takes = ", ".join(inspect.signature(RESTORERS[name]).parameters)
+    options = {} if chosen[name] is None else chosen[name]
+    if not isinstance(options, Mapping) or not all(isinstance(option, str) for option in options):
+        raise InputError(f"{name}: expected a mapping with some of {takes}, got {options!r}")
+    try:
+        return RESTORERS[name](**options)
+    except (TypeError, InputError) as error:
+        raise InputError(f"{name}: {str(error).rstrip('.')}; its options are {takes}") from error

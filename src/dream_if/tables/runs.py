@@ -1,28 +1,24 @@
 """Finished runs as they lie in their folders: settings, test metrics, and the metrics of single images."""
 
-import csv
 import hashlib
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dream_if.errors import InputError
-from dream_if.metrics import METRICS
+from dream_if.sweeps.points import IDLE
+from dream_if.tables.run_files import read_config, read_images, read_metrics
 
 __all__ = ["FoundRuns", "Run", "find_runs", "refuse_differences"]
-
-NETWORK = "network"
-"""What per_image.csv calls the network among the methods."""
 
 # Settings that tell where a run's files go or how it was started, not what it computes.
 PLACES = ("ckpt_path", "checkpoint.dirpath", "trainer.default_root_dir", "trainer.logger")
 
 SHOWN = 4  # differences named in a message
+CLOSE = 1e-5  # by what part two means of the same numbers may differ: a GPU may add them up in float32
 
 
 @dataclass(frozen=True)
@@ -70,38 +66,15 @@ def find_runs(folder: Path) -> FoundRuns:
         raise InputError(f"{folder}: no such folder; name the one that holds the runs of the table.")
     tested, unfinished = [], {}
     for path in sorted(folder.rglob("config.yaml")):
-        config = _read_config(path)
+        config = read_config(path)
         if config is None:
             continue
-        record = _read_metrics(path.with_name("metrics.json"))
+        record = read_metrics(path.with_name("metrics.json"))
         if record.get("test"):
             tested.append(_run(path.parent, config, record))
         else:
             unfinished[path.parent] = (config.get("group"), config["seed_everything"])
     return FoundRuns(tuple(tested), unfinished)
-
-
-def _read_config(path: Path) -> dict[str, Any] | None:
-    """The settings of a run; None for a file of the same name that is none of ours, such as a tracker's."""
-    try:
-        config = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not a YAML file; move its folder away and repeat the run.") from error
-    if not isinstance(config, dict) or not {"model", "data", "trainer", "seed_everything"} <= config.keys():
-        return None
-    return config
-
-
-def _read_metrics(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        record = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a JSON file ({error}); move its folder away and repeat the run.") from error
-    if not isinstance(record, dict) or not all(isinstance(part, dict) for part in record.values()):
-        raise InputError(f"{path}: expected what a run writes, such as fit and test; move its folder away.")
-    return record
 
 
 def _run(folder: Path, config: dict[str, Any], record: dict[str, Any]) -> Run:
@@ -110,13 +83,14 @@ def _run(folder: Path, config: dict[str, Any], record: dict[str, Any]) -> Run:
         parts = key.split("/")
         if len(parts) == 3:  # four name a method that the network is compared with
             means.setdefault(parts[1], {})[parts[2]] = math.nan if value is None else float(value)
-    images = _read_images(folder / "per_image.csv")
+    images = read_images(folder / "per_image.csv")
     scored = {name: set(next(iter(by_image.values()))) for name, by_image in images.items()}
     if not means or scored != {name: set(values) for name, values in means.items()}:
         raise InputError(
             f"{folder}: metrics.json and per_image.csv are not of the same test: {_contents(means)} in the one, "
             f"{_contents(scored)} in the other. Test the run again."
         )
+    _refuse_other_means(folder, means, images)
     checkpoint = record["test"].get("checkpoint")
     return Run(
         folder=folder,
@@ -130,31 +104,25 @@ def _run(folder: Path, config: dict[str, Any], record: dict[str, Any]) -> Run:
     )
 
 
-def _read_images(path: Path) -> dict[str, dict[str, dict[str, float]]]:
-    """Test set -> image -> metric -> value of the network."""
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file, which the test of a run writes; test the run again.")
-    images: dict[str, dict[str, dict[str, float]]] = {}
-    with path.open(newline="") as file:
-        for line, row in enumerate(csv.DictReader(file), start=2):
-            try:
-                if None in row or None in row.values():
-                    raise ValueError("it has another number of columns than the first line")
-                name, method, image = row.pop("set"), row.pop("method"), row.pop("name")
-                values = {metric: float(value or math.nan) for metric, value in row.items()}
-            except (KeyError, TypeError, ValueError) as error:
+def _refuse_other_means(
+    folder: Path, means: Mapping[str, Mapping[str, float]], images: Mapping[str, Mapping[str, Mapping[str, float]]]
+) -> None:
+    """Refuse means that are not those of the images, both of which a table shows."""
+    for name, by_metric in means.items():
+        for metric, mean in by_metric.items():
+            of_images = _mean(values[metric] for values in images[name].values())
+            undefined = math.isnan(mean) and math.isnan(of_images)
+            if not undefined and not math.isclose(mean, of_images, rel_tol=CLOSE, abs_tol=CLOSE):
                 raise InputError(
-                    f"{path}: line {line} is not one of set, method, name and numbers ({error}); test the run again."
-                ) from error
-            unknown = sorted(values.keys() - METRICS.keys())
-            if unknown:
-                raise InputError(
-                    f"{path}: this version knows no metric {', '.join(unknown)}; make the table with the version that "
-                    "tested the run, or test the run again."
+                    f"{folder}: metrics.json and per_image.csv are not of the same test: the mean {metric} on {name} "
+                    f"is {mean:.6g} in the one, {of_images:.6g} in the other. Test the run again."
                 )
-            if method == NETWORK:
-                images.setdefault(name, {})[image] = values
-    return images
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Mean of what is defined; NaN if nothing is."""
+    defined = [value for value in values if not math.isnan(value)]
+    return math.fsum(defined) / len(defined) if defined else math.nan
 
 
 def _contents(by_set: Mapping[str, Any]) -> str:
@@ -164,14 +132,16 @@ def _contents(by_set: Mapping[str, Any]) -> str:
 def refuse_differences(runs: Sequence[Run], free: Sequence[str]) -> None:
     """Make sure that runs differ in nothing but what they may.
 
-    Beside the free settings that is the seed, also where it was filled in as ``data.train_seed``, and where files go.
+    Beside the free settings that is the seed, also where it was filled in as ``data.train_seed``, where files go, and
+    what computes nothing.
 
     Args:
         runs: at least one.
         free: settings that may differ, such as ``model.net.use_rd``.
 
     Raises:
-        InputError: Two runs differ in another setting, in the checkpoint that was tested, or in what it was tested on.
+        InputError: Two runs differ in another setting, in the checkpoint that was tested, in what it was tested on, or
+            in how long they were trained.
     """
     first = runs[0]
     settings = _compared(first, free)
@@ -189,10 +159,27 @@ def refuse_differences(runs: Sequence[Run], free: Sequence[str]) -> None:
                 "the two away and repeat it, or give each setting a folder of its own."
             )
 
+    _refuse_other_lengths(runs)
+
+
+def _refuse_other_lengths(runs: Sequence[Run]) -> None:
+    """Refuse a run of fewer or more epochs or steps than most; one whose folder holds a test alone is passed over."""
+    for unit in ("epochs", "steps"):
+        lengths = {run.folder: run.fit[unit] for run in runs if run.fit.get(unit) is not None}
+        counts = Counter(lengths.values())
+        if len(counts) < 2:
+            continue
+        usual, times = counts.most_common(1)[0]
+        folder = next(folder for folder, length in lengths.items() if length != usual)
+        raise InputError(
+            f"{folder}: this run was trained for {lengths[folder]} {unit}, {times} of the {len(lengths)} runs for "
+            f"{usual}, so the table would compare trainings of different length. Move the run away and repeat it."
+        )
+
 
 def _compared(run: Run, free: Sequence[str]) -> dict[str, Any]:
     """Setting -> value, for all that must agree."""
-    left_out = (*free, *PLACES, "seed_everything")
+    left_out = (*free, *PLACES, *IDLE, "seed_everything")
     settings = {
         key: value
         for key, value in _flat(run.config)

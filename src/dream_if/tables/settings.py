@@ -76,14 +76,20 @@ def _words(value: Any) -> str:
     if isinstance(value, Mapping):
         if "class_path" in value:
             given = {
-                key: setting for key, setting in (value.get("init_args") or {}).items() if setting not in (None, False)
+                key: setting
+                for key, setting in _by_name(value.get("init_args")).items()
+                if setting not in (None, False)
             }
             inner = ", ".join(f"{key} {_words(setting)}" for key, setting in given.items())
-            return value["class_path"].rsplit(".", 1)[-1] + (f" ({inner})" if inner else "")
+            return str(value["class_path"]).rsplit(".", 1)[-1] + (f" ({inner})" if inner else "")
         return ", ".join(f"{key}: {_words(setting)}" for key, setting in value.items())
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_words, value))}]"
     return str(value)
+
+
+def _by_name(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _span(values: Iterable[int | None]) -> str:

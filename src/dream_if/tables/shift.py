@@ -3,9 +3,10 @@
 from dream_if.tables.comparison import Comparison
 from dream_if.tables.comparison_plots import curves
 from dream_if.tables.document import Document
-from dream_if.tables.foot import footnotes, where
-from dream_if.tables.grids import Column, against_grid, all_tests, arrow, csv_of, score_grid
+from dream_if.tables.foot import apart_note, footnotes, where
+from dream_if.tables.grids import Column, against_grid, all_tests, csv_of, heading, score_grid
 from dream_if.tables.inputs import Condition
+from dream_if.tables.table4 import REWARD_NOISE
 
 __all__ = ["shift"]
 
@@ -13,17 +14,20 @@ __all__ = ["shift"]
 def shift(comparison: Comparison) -> Document:
     """The offsets as a document: for each set and metric, a column for each number of pixels."""
     conditions = {_pixels(condition): condition for condition in comparison.plan.conditions}
-    tests = all_tests(comparison, {condition.name: comparison.metrics for condition in conditions.values()})
+    judged = [metric for metric in comparison.metrics if metric not in REWARD_NOISE]
+    tests = all_tests(comparison, {condition.name: judged for condition in conditions.values()})
     title = f"Registration, infrared image shifted: {where(comparison)}"
     tables = []
     for name in comparison.plan.images:
         for metric in comparison.metrics:
             columns = [Column(f"{pixels} px", condition, metric) for pixels, condition in conditions.items()]
-            tables.append(score_grid(comparison, name, columns, f"{name}, {arrow(metric)} by offset"))
-            heading = f"{name}, {metric}, {comparison.plan.ours} against the others"
-            tables.append(against_grid(comparison, tests, name, columns, heading))
+            about = f"{name}, {heading(metric)} by offset"
+            tables.append(score_grid(comparison, name, columns, about, marked=metric in judged))
+            if metric in judged:
+                against = f"{name}, {metric}, {comparison.plan.ours} against the others"
+                tables.append(against_grid(comparison, tests, name, columns, against))
     panels: dict[str, dict[float, Column]] = {
-        metric: {pixels: Column(metric, condition, metric) for pixels, condition in conditions.items()}
+        metric: {pixels: Column(heading(metric), condition, metric) for pixels, condition in conditions.items()}
         for metric in comparison.metrics
     }
     return Document(
@@ -32,7 +36,8 @@ def shift(comparison: Comparison) -> Document:
         tables=tables,
         notes=[
             "The infrared image is moved to the right, its left border repeated; metrics compare with the sources as "
-            "they were. Real sets are off by some pixels themselves: see dream-if check. Ghost edges raise AG and SF.",
+            "they were. Real sets are off by some pixels themselves: see dream-if check.",
+            *apart_note(comparison),
             *footnotes(comparison, tests, ranked=False),
         ],
         csv=csv_of(comparison, tests, {}),

@@ -3,8 +3,8 @@
 from dream_if.tables.comparison import Comparison
 from dream_if.tables.comparison_plots import dots
 from dream_if.tables.document import Document
-from dream_if.tables.foot import APART_NOTE, footnotes, where
-from dream_if.tables.grids import Column, Paper, against_grid, all_tests, arrow, csv_of, score_grid
+from dream_if.tables.foot import apart_note, footnotes, where
+from dream_if.tables.grids import Column, Paper, against_grid, all_tests, csv_of, heading, score_grid
 from dream_if.tables.inputs import Condition
 from dream_if.tables.paper import TABLE_2, TABLE_2_NOTE
 from dream_if.tables.table1 import beside
@@ -29,7 +29,7 @@ def table2(comparison: Comparison) -> Document:
         about = f"{place}, {len(comparison.plan.images[name].names)} image(s)"
         beyond = f"; below the paper's rows of {PAPERS_SET}" if near else ""
         if judged:
-            columns = [Column(arrow(metric), condition, metric) for metric in judged]
+            columns = [Column(heading(metric), condition, metric) for metric in judged]
             paper = _paper(columns) if near else None
             tables.append(score_grid(comparison, name, columns, about + beyond, ranked=True, paper=paper))
             tables.append(
@@ -49,7 +49,7 @@ def table2(comparison: Comparison) -> Document:
         name="table2",
         title=title,
         tables=tables,
-        notes=[APART_NOTE, *footnotes(comparison, tests, ranked=True), TABLE_2_NOTE],
+        notes=[*apart_note(comparison), *footnotes(comparison, tests, ranked=True), TABLE_2_NOTE],
         csv=csv_of(comparison, tests, printed),
         plot=dots(comparison, shown, title),
         plot_says="For each set, condition and metric, the mean of each method and the middle half of its images",

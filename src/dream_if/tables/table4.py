@@ -17,7 +17,7 @@ from dream_if.tables.settings import on_scenes, parameters, settings_notes
 
 __all__ = ["table4"]
 
-REWARD_NOISE = ("AG", "SF", "EN", "SD")
+REWARD_NOISE = ("AG", "SF", "EN", "SD", "EI")
 """Metrics of the fused image alone, which noise that was left in raises."""
 
 
@@ -125,15 +125,15 @@ def _notes(ablation: Ablation) -> list[str]:
             f"With {tests} tests no corrected p falls below {SIGNIFICANT} on fewer than {fewest} images. Too few have: "
             f"{', '.join(small)}."
         )
-    left_out = {
-        f"{metric} on {name}": result.effect.left_out
-        for (name, _, metric), result in ablation.results.items()
-        if result.effect is not None and result.effect.left_out
-    }
+    left_out: dict[str, list[str]] = {}
+    for (name, row, metric), result in ablation.results.items():
+        if result.effect is not None and result.effect.left_out:
+            left_out.setdefault(f"{metric} on {name}", []).append(f"{ROWS[row][0]} {result.effect.left_out}")
     if left_out:
-        told = ", ".join(f"{place} ({count})" for place, count in left_out.items())
+        told = "; ".join(f"{place} ({', '.join(rows)})" for place, rows in left_out.items())
         notes.append(
-            f"Some runs have no value for some images. Means are over the others; the tests leave out: {told}."
+            "Some runs have no value for some images. Means are over the others. An image is left out of a row's test "
+            f"if a run of the row or of base has no value for it; so many are: {told}."
         )
     noisy = [metric for metric in REWARD_NOISE if metric in ablation.metrics]
     if noisy and any("+" in name for name in ablation.sets):

@@ -14,6 +14,7 @@ from dream_if.render import Cell, Table, mark, number
 from dream_if.tables.detection_runs import METRICS, DetectionResults
 from dream_if.tables.document import Document
 from dream_if.tables.paper import OURS, TABLE_5, TABLE_5_NOTE
+from dream_if.tables.plan import Row
 
 __all__ = ["table5"]
 
@@ -105,13 +106,17 @@ def _notes(results: DetectionResults) -> list[str]:
         f"seeds: [0, 1, 2] in the plan. Here: {seeds}."
         + (" Mean over them, and sample standard deviation." if len(settings.seeds) > 1 else ""),
         f"Detector: {results.detector}.{_training(results)}",
-        f"Methods: {'; '.join(f'{row.name}: {row.method.says}' for row in results.plan.rows)}.",
+        f"Methods: {'; '.join(f'{row.name}: {_says(row)}' for row in results.plan.rows)}.",
         f"Made with torch {torch.__version__} and torchvision {torchvision.__version__}.",
         TABLE_5_NOTE,
     ]
     if any(images.settings.root is None for images in results.plan.images.values()):
         notes.append("Generated scenes show that everything works. They say nothing of photographs.")
     return notes
+
+
+def _says(row: Row) -> str:
+    return row.method.says + ("" if row.restorer is None else f", of sources after {row.restorer.name}")
 
 
 def _training(results: DetectionResults) -> str:

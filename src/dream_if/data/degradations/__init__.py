@@ -14,37 +14,73 @@ Level 3 is the strongest corruption of the default training range; level 4 lies 
 | `Blur` | `sigma`, pixels | 0.1 to 2.8 | 1 | 1.8 | 2.8 | 4 |
 | `Resize` | `factor` | 2 to 4 | 2 | 3 | 4 | 6 |
 
-What a level does not fix stays random: the noise itself, the angle of the rain, the interpolations of a resize. The
-blur of a level is isotropic, with a kernel of 21 pixels.
+These are the paper's. Beyond it, drawn only where they are named, each for the source that it befalls:
 
-`RandomDegradations` and `FixedDegradation` choose what a sample gets, `degrade_batch` applies them to a batch.
+| kind | source | argument | drawn from | level 1 | level 2 | level 3 | level 4 |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+| `LowLight` | visible | `gamma` | 1.4 to 2.5 | 1.4 | 1.9 | 2.5 | 3.5 |
+| | | `gain` | 0.9 to 0.7 | 0.9 | 0.8 | 0.7 | 0.5 |
+| `OverExposure` | visible | `stops` | 0.5 to 1.5 | 0.5 | 1 | 1.5 | 2.5 |
+| `LowContrast` | infrared | `contrast` | 0.6 to 0.25 | 0.6 | 0.4 | 0.25 | 0.1 |
+| `Haze` | visible | `density` | 0.6 to 1.8 | 0.6 | 1.2 | 1.8 | 2.8 |
+| `StripeNoise` | infrared | `sigma`, grey levels of 255 | 4 to 15 | 4 | 8 | 15 | 30 |
+| `Jpeg` | both | `quality` | 95 to 30 | 70 | 50 | 30 | 10 |
+
+What a level does not fix stays random: the noise itself, the angle of the rain, the interpolations of a resize, the
+airlight and horizon of haze. The blur of a level is isotropic, with a kernel of 21 pixels.
+
+`RandomDegradations`, `FixedDegradation` and `Shift` choose what a sample gets, `degrade_batch` applies them to a batch.
+`KIND_CLASSES` has the kinds by name.
 """
 
-from dream_if.data.degradations.base import KINDS, Degradation, Level
+from collections.abc import Mapping
+
+from dream_if.data.degradations.base import ALL_KINDS, FURTHER, KINDS, Degradation, Level
 from dream_if.data.degradations.compose import (
     Composition,
     FixedDegradation,
     RandomDegradations,
+    Shift,
     applied,
     degrade_batch,
     sample_generator,
 )
+from dream_if.data.degradations.further import Haze, Jpeg, LowContrast, LowLight, OverExposure, StripeNoise
 from dream_if.data.degradations.kinds import Blur, GaussianNoise, PoissonNoise, Rain, Resize, SpeckleNoise
 
 __all__ = [
+    "ALL_KINDS",
+    "FURTHER",
     "KINDS",
+    "KIND_CLASSES",
     "Blur",
     "Composition",
     "Degradation",
     "FixedDegradation",
     "GaussianNoise",
+    "Haze",
+    "Jpeg",
     "Level",
+    "LowContrast",
+    "LowLight",
+    "OverExposure",
     "PoissonNoise",
     "Rain",
     "RandomDegradations",
     "Resize",
+    "Shift",
     "SpeckleNoise",
+    "StripeNoise",
     "applied",
     "degrade_batch",
     "sample_generator",
 ]
+
+KIND_CLASSES: Mapping[str, type[Degradation]] = {
+    kind.name: kind
+    for kind in (
+        *(GaussianNoise, PoissonNoise, SpeckleNoise, Rain, Blur, Resize),
+        *(LowLight, OverExposure, LowContrast, Haze, StripeNoise, Jpeg),
+    )
+}
+"""The kinds by name, in the order of `ALL_KINDS`."""

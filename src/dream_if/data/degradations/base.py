@@ -3,17 +3,26 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
 
 from dream_if.errors import InputError
 
-__all__ = ["KINDS", "Degradation", "Level", "level_range", "uniform"]
+__all__ = ["ALL_KINDS", "FURTHER", "KINDS", "SOURCES", "Degradation", "Level", "Source", "level_range", "uniform"]
 
 KINDS: tuple[str, ...] = ("gaussian", "poisson", "speckle", "rain", "blur", "resize")
-"""Names of the kinds; the position is the bit in a degradation code. Append, never reorder: codes may be stored."""
+"""Names of the paper's kinds."""
+
+FURTHER: tuple[str, ...] = ("low_light", "over_exposure", "low_contrast", "haze", "stripes", "jpeg")
+"""Names of the kinds beyond the paper. New ones come last."""
+
+ALL_KINDS = (*KINDS, *FURTHER)
+"""The position is the bit in a degradation code. Append, never reorder: codes may be stored."""
+
+Source = Literal["visible", "infrared"]
+SOURCES: tuple[Source, Source] = ("visible", "infrared")
 
 Level = float | tuple[float, float]
 """A fixed level, or the (low, high) range from which it is drawn uniformly."""
@@ -58,11 +67,18 @@ class Degradation(nn.Module, ABC):
     corruption can be replayed, and it is the same on every device up to float rounding (for Poisson noise: up to one
     photon in a few pixels, where rounding falls on the other side of a step).
 
-    Subclasses set `name` (one of `KINDS`) and `LEVELS` and implement `draw` and `corrupt`.
+    Subclasses set `name` (one of `ALL_KINDS`) and `LEVELS` and implement `draw` and `corrupt`. Those that by nature
+    befall one source alone name it in `SOURCES`: compositions leave the other one as it is.
     """
 
     name: ClassVar[str]
     LEVELS: ClassVar[tuple[Mapping[str, Any], ...]]
+    SOURCES: ClassVar[tuple[Source, ...]] = SOURCES
+
+    @classmethod
+    def befalls(cls, image: Tensor) -> bool:
+        """Whether an image (C, H, W) is of a source that this kind befalls; one channel is infrared."""
+        return ("infrared" if image.shape[0] == 1 else "visible") in cls.SOURCES
 
     @classmethod
     def at_level(cls, level: int) -> Self:

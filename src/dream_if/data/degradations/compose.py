@@ -2,20 +2,25 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dream_if.data.degradations.base import KINDS, Degradation, level_range
+from dream_if.data.degradations.base import ALL_KINDS, SOURCES, Degradation, Source, level_range
 from dream_if.data.degradations.kinds import Blur, GaussianNoise, PoissonNoise, Rain, Resize, SpeckleNoise
 from dream_if.errors import InputError
 
-__all__ = ["Composition", "FixedDegradation", "RandomDegradations", "applied", "degrade_batch", "sample_generator"]
-
-Source = Literal["visible", "infrared"]
-SOURCES: tuple[Source, Source] = ("visible", "infrared")
+__all__ = [
+    "Composition",
+    "FixedDegradation",
+    "RandomDegradations",
+    "Shift",
+    "applied",
+    "degrade_batch",
+    "sample_generator",
+]
 
 
 def sample_generator(seed: int, epoch: int, index: int, source: Source, split: str = "train") -> torch.Generator:
@@ -45,28 +50,35 @@ def sample_generator(seed: int, epoch: int, index: int, source: Source, split: s
 
 
 def applied(code: int) -> tuple[str, ...]:
-    """Name the kinds in a degradation code, in the order of `KINDS`.
+    """Name the kinds in a degradation code, in the order of `ALL_KINDS`.
 
     Args:
-        code: Bit mask: bit k stands for `KINDS[k]`, 0 for an untouched image.
+        code: Bit mask: bit k stands for `ALL_KINDS[k]`, 0 for an untouched image.
 
     Raises:
         ValueError: If the code has a bit beyond the kinds there are.
     """
-    if not 0 <= code < 1 << len(KINDS):
-        raise ValueError(f"code: expected 0 to {(1 << len(KINDS)) - 1}, got {code}")
-    return tuple(kind for bit, kind in enumerate(KINDS) if code >> bit & 1)
+    if not 0 <= code < 1 << len(ALL_KINDS):
+        raise ValueError(f"code: expected 0 to {(1 << len(ALL_KINDS)) - 1}, got {code}")
+    return tuple(kind for bit, kind in enumerate(ALL_KINDS) if code >> bit & 1)
 
 
-def _code(kind: Degradation) -> int:
-    return 1 << KINDS.index(kind.name)
+def _in_order(kinds: Iterable[nn.Module], image: Tensor, generator: torch.Generator) -> tuple[Tensor, int]:
+    """Degrade an image by one kind after the other; the code of those that befell it."""
+    code = 0
+    for kind in kinds:
+        assert isinstance(kind, Degradation)  # ModuleList forgets the type
+        if kind.befalls(image):
+            image = kind(image, kind.draw(generator, (image.shape[0], image.shape[1], image.shape[2])))
+            code |= 1 << ALL_KINDS.index(kind.name)
+    return image.float(), code
 
 
 def _check(kind: object, name: str) -> None:
     if not isinstance(kind, Degradation):
         raise InputError(f"{name}: expected a degradation such as GaussianNoise, got {type(kind).__name__}")
-    if kind.name not in KINDS:
-        raise InputError(f"{name}: the name of a kind must be in KINDS {KINDS}, got {kind.name!r}")
+    if kind.name not in ALL_KINDS:
+        raise InputError(f"{name}: the name of a kind must be in ALL_KINDS {ALL_KINDS}, got {kind.name!r}")
 
 
 class Composition(nn.Module, ABC):
@@ -89,7 +101,8 @@ class RandomDegradations(Composition):
     """One or more random kinds in random order, with a share of clean samples.
 
     Args:
-        kinds: What to choose from, each at most once per image; all six with their default ranges if None.
+        kinds: What to choose from, each at most once per image; the paper's six with their default ranges if None. Of
+            those that befall one source alone, an image gets the ones that befall its own.
         count: How many are applied to an image that is not left clean: a number, or (least, most), each as likely.
         clean: Probability that an image stays untouched, in [0, 1].
 
@@ -121,13 +134,9 @@ class RandomDegradations(Composition):
             return image.float(), 0
         least, most = self.count
         count = least + int(torch.randint(most - least + 1, (), generator=generator))
-        code = 0
-        for position in torch.randperm(len(self.kinds), generator=generator)[:count].tolist():
-            kind = self.kinds[position]
-            assert isinstance(kind, Degradation)  # ModuleList forgets the type
-            image = kind(image, kind.draw(generator, (image.shape[0], image.shape[1], image.shape[2])))
-            code |= _code(kind)
-        return image, code
+        fitting = [kind for kind in self.kinds if isinstance(kind, Degradation) and kind.befalls(image)]
+        order = torch.randperm(len(fitting), generator=generator)[:count].tolist()
+        return _in_order([fitting[position] for position in order], image, generator)
 
     def extra_repr(self) -> str:
         """Show the settings where the module is printed."""
@@ -135,27 +144,69 @@ class RandomDegradations(Composition):
 
 
 class FixedDegradation(Composition):
-    """The same kind for every image, as in the paper's tables; None leaves them untouched.
+    """The same kind for every image, as in the paper's tables, or the same ones in the same order.
+
+    A kind that befalls one source alone leaves the other as it is.
 
     Args:
-        kind: For example `GaussianNoise(sigma=35)` or `Rain.at_level(2)`.
+        kind: For example `GaussianNoise(sigma=35)`, `Rain.at_level(2)`, or `[Haze(1.2), GaussianNoise(20)]` for haze
+            that is then photographed with noise; None leaves every image untouched.
+
+    Raises:
+        InputError: If it is something else, holds nothing, or the same kind twice.
+    """
+
+    def __init__(self, kind: Degradation | list[Degradation] | None = None) -> None:
+        super().__init__()
+        kinds = list(kind) if isinstance(kind, (list, tuple)) else [] if kind is None else [kind]
+        if not kinds and kind is not None:
+            raise InputError("FixedDegradation.kind: expected one kind or several, got an empty list")
+        for one in kinds:
+            _check(one, "FixedDegradation.kind")
+        names = [one.name for one in kinds]
+        if len(set(names)) < len(names):
+            raise InputError(f"FixedDegradation.kind: expected each kind once, got {', '.join(names)}")
+        self.kinds = nn.ModuleList(kinds)
+
+    def forward(self, image: Tensor, generator: torch.Generator) -> tuple[Tensor, int]:
+        """Degrade one image; see `Composition.forward`."""
+        return _in_order(self.kinds, image, generator)
+
+
+class Shift(Composition):
+    """An infrared image that is not registered: moved to the right, its left border repeated.
+
+    The visible one stays. The code is 0: nothing was done to the values.
+
+    Args:
+        pixels: By how many, from 0 to `MOST`.
 
     Raises:
         InputError: If it is something else.
     """
 
-    def __init__(self, kind: Degradation | None = None) -> None:
+    MOST = 255
+
+    def __init__(self, pixels: int) -> None:
         super().__init__()
-        if kind is not None:
-            _check(kind, "FixedDegradation.kind")
-        self.kind = kind
+        if isinstance(pixels, bool) or not isinstance(pixels, int) or not 0 <= pixels <= self.MOST:
+            raise InputError(f"Shift.pixels: expected a whole number from 0 to {self.MOST}, got {pixels!r}")
+        self.pixels = pixels
 
     def forward(self, image: Tensor, generator: torch.Generator) -> tuple[Tensor, int]:
-        """Degrade one image; see `Composition.forward`."""
-        if self.kind is None:
+        """Move one image; see `Composition.forward`.
+
+        Raises:
+            InputError: If the image is no wider than the shift.
+        """
+        del generator
+        if image.shape[0] != 1:
             return image.float(), 0
-        drawn = self.kind.draw(generator, (image.shape[0], image.shape[1], image.shape[2]))
-        return self.kind(image, drawn), _code(self.kind)
+        width = image.shape[-1]
+        if self.pixels >= width:
+            raise InputError(f"Shift.pixels: expected fewer than the {width} columns of an image, got {self.pixels}")
+        columns = (torch.arange(width, device=image.device) - self.pixels).clamp(min=0)
+        return image[..., columns].float(), 0
 
 
 @torch.no_grad()

@@ -1,0 +1,289 @@
+"""What sources suffer before a method sees them, by name: for tables and for ``dream-if degrade``."""
+
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, cast
+
+from torch import Tensor
+
+from dream_if.data import degradations
+from dream_if.data.datamodule import FusionDataModule
+from dream_if.data.degradations import (
+    KIND_CLASSES,
+    Composition,
+    Degradation,
+    FixedDegradation,
+    RandomDegradations,
+    Shift,
+)
+from dream_if.data.pairs import Sample
+from dream_if.errors import InputError
+
+__all__ = ["CLEAN", "PAPERS_LEVEL", "Condition", "Sufferers", "under"]
+
+CLEAN = "clean"
+"""Name of the condition in which nothing is done to the sources."""
+
+PAPERS_LEVEL = 3
+"""The level where none is named: of Gaussian noise it is sigma 35, as in the paper's tables."""
+
+JOINT = "+"
+"""Stands between kinds that follow each other, as in ``haze+gaussian``."""
+
+Sufferers = Literal["both", "visible", "infrared"]
+
+KEYS = ("kind", "level", "arguments", "seed", "source")
+
+
+class _Made(NamedTuple):
+    """A class with all its arguments, those by default included: what makes a condition, or a kind in it."""
+
+    made_by: type[Composition] | type[Degradation]
+    arguments: dict[str, Any]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """As a configuration names it."""
+        return {"class_path": f"{degradations.__name__}.{self.made_by.__name__}", "init_args": self.arguments}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the sources suffer before a method sees them.
+
+    Attributes:
+        name: in tables; `CLEAN` where nothing is done.
+        kind: one of `KIND_CLASSES`; several of them joined by `JOINT`, in this order; ``random`` for one or two of the
+            paper's by chance; ``shift`` for an infrared image that is not registered; None for nothing.
+        level: severity from 1 to 4, of all kinds or of each, where kinds are meant by level.
+        arguments: of the kind in place of a level; ``pixels`` of a shift.
+        seed: of what is random, as ``data.seed`` of a test.
+        source: which source suffers: of ``both``, those that the kinds befall by nature.
+    """
+
+    name: str = CLEAN
+    kind: str | None = None
+    level: int | tuple[int, ...] | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    source: Sufferers = "both"
+
+    @property
+    def key(self) -> str:
+        """Text that stands for everything but the name."""
+        if self.kind is None:
+            return CLEAN
+        return json.dumps([self.kind, self.level, dict(self.arguments), self.seed, self.source], sort_keys=True)
+
+    @property
+    def words(self) -> str:
+        """The condition in a few words."""
+        if self.kind is None:
+            return "nothing done to the sources"
+        if self.kind == "shift":
+            return f"infrared shifted right by {self.arguments['pixels']} pixel(s)"
+        given = ", ".join(f"{name} {value}" for name, value in self.arguments.items()) or "training ranges"
+        levels = self.level if isinstance(self.level, tuple) else (self.level,)
+        how = given if self.level is None else f"level {JOINT.join(map(str, levels))}"
+        what = self.kind.replace(JOINT, " then ")
+        sources = "both sources" if self.source == "both" else f"{self.source} source alone"
+        return f"{what} ({how}), {sources}, seed {self.seed}"
+
+    @property
+    def parts(self) -> tuple[_Made, ...]:
+        """The kinds in their order, or the one composition that is no kind, each with all its arguments.
+
+        Raises:
+            InputError: There is no such level, or no such argument.
+        """
+        if self.kind is None:
+            return ()
+        if self.kind == "random":
+            return (_bound(RandomDegradations, {"clean": 0.0, **self.arguments}),)
+        if self.kind == "shift":
+            return (_bound(Shift, self.arguments),)
+        names = self.kind.split(JOINT)
+        levels = self.level if isinstance(self.level, tuple) else (self.level,) * len(names)
+        if len(levels) != len(names):
+            raise InputError(f"level: expected one, or one for each of {', '.join(names)}; got {list(levels)}")
+        return tuple(_kind(name, level, self.arguments) for name, level in zip(names, levels, strict=True))
+
+    def composition(self) -> Composition | None:
+        """The degradation that `FusionDataModule` takes; None where it has nothing to do.
+
+        Raises:
+            InputError: As `parts`, or an argument has a value that cannot be.
+        """
+        parts = self.parts
+        try:
+            made = [part.made_by(**part.arguments) for part in parts]
+        except (TypeError, InputError) as error:
+            raise InputError(f"arguments: {error}") from error
+        if not made:
+            return None
+        return made[0] if isinstance(made[0], Composition) else FixedDegradation(cast(list[Degradation], made))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What ``dream-if test`` is told below ``data`` to have the same inputs."""
+        each = [part.settings for part in self.parts]
+        if not each or self.kind in ("random", "shift"):
+            degradation = each[0] if each else None
+        else:
+            kind = each if len(each) > 1 else each[0]
+            degradation = {"class_path": "dream_if.data.FixedDegradation", "init_args": {"kind": kind}}
+        return {"test_degradation": degradation, "degrade": self.source, "seed": self.seed}
+
+    @classmethod
+    def read(cls, name: str, given: Any) -> "Condition":
+        """A condition as a table's YAML has it.
+
+        Raises:
+            InputError: It is no mapping with a kind, has a key that does not exist, or one that contradicts another.
+        """
+        if given is None:
+            return cls()
+        where = f"conditions.{name}"
+        if name == CLEAN:
+            raise InputError(f"{where}: this name is for sources that nothing is done to; choose another.")
+        if not isinstance(given, Mapping) or "kind" not in given or set(given) - set(KEYS):
+            raise InputError(
+                f"{where}: expected null, or a mapping with kind and some of {', '.join(KEYS[1:])}; got {given!r}."
+            )
+        return cls.of(name, f"{where}.", **given)
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        where: str,
+        kind: Any,
+        level: Any = None,
+        arguments: Any = None,
+        seed: Any = 0,
+        source: Any = "both",
+    ) -> "Condition":
+        """A condition from values that may be anything, all of it made sure of.
+
+        Args:
+            name: of the condition.
+            where: what an error begins with, before the key.
+            kind: name of the kind, see the class.
+            level: a number, or a list with one for each kind; `PAPERS_LEVEL` if neither this nor arguments are given.
+            arguments: of the kind in place of a level; those left out have their training range.
+            seed: from 0 up.
+            source: which of the sources.
+
+        Raises:
+            InputError: One is none of those expected, or contradicts another.
+        """
+        _check(where, kind, level, arguments, seed, source)
+        known = {part for part in kind.split(JOINT) if part in KIND_CLASSES}
+        if known and level is None and arguments is None:
+            level = PAPERS_LEVEL
+        made = cls(
+            name=name,
+            kind=kind,
+            level=tuple(level) if isinstance(level, list) else level,
+            arguments=dict(arguments or {}),
+            seed=seed,
+            source=_sufferers(where, kind, source),
+        )
+        try:
+            made.composition()  # to hear of mistakes before anything is computed
+        except InputError as error:
+            raise InputError(f"{where}{str(error).rstrip('.')}.") from error
+        return made
+
+
+def _check(where: str, kind: Any, level: Any, arguments: Any, seed: Any, source: Any) -> None:
+    """Make sure of what can be said without making the kinds."""
+    if not isinstance(kind, str):
+        raise InputError(f"{where}kind: expected a name, or several such as haze{JOINT}gaussian; got {kind!r}.")
+    names = kind.split(JOINT)
+    unknown = [name for name in names if name not in KIND_CLASSES]
+    if unknown and kind not in ("random", "shift"):
+        whole = f" of {kind}" if len(names) > 1 else ""
+        raise InputError(
+            f"{where}kind: there is no degradation {unknown[0]!r}{whole}; expected one of {', '.join(KIND_CLASSES)}, "
+            f"some of these joined by {JOINT}, random or shift."
+        )
+    if len(set(names)) < len(names):
+        raise InputError(f"{where}kind: expected each kind once, got {kind}.")
+    if arguments is not None and not isinstance(arguments, Mapping):
+        raise InputError(f"{where}arguments: expected a mapping from names to values, got {arguments!r}.")
+    if level is not None and unknown:
+        raise InputError(f"{where}level: {kind} has no levels, only arguments; got {level!r}.")
+    if level is not None and arguments is not None:
+        raise InputError(f"{where}level: a level stands for arguments; give one of both.")
+    if arguments and len(names) > 1:
+        raise InputError(f"{where}arguments: several kinds are meant by level; got {arguments!r} for {kind}.")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise InputError(f"{where}seed: expected a whole number from 0 up and below {2**32}, got {seed!r}.")
+    if source not in ("both", "visible", "infrared"):
+        raise InputError(f"{where}source: expected both, visible or infrared, got {source!r}.")
+
+
+def _sufferers(where: str, kind: str, source: Sufferers) -> Sufferers:
+    """Which sources the kinds befall, of those wanted.
+
+    Raises:
+        InputError: One of the kinds befalls none of them.
+    """
+    if kind == "random":
+        return source
+    befallen = {name: ("infrared",) if name == "shift" else KIND_CLASSES[name].SOURCES for name in kind.split(JOINT)}
+    for name, sources in befallen.items():
+        if source != "both" and source not in sources:
+            raise InputError(f"{where}source: {name} befalls the {sources[0]} source alone, got {source}.")
+    either = {entry for sources in befallen.values() for entry in sources}
+    return source if len(either) > 1 else cast(Sufferers, either.pop())
+
+
+def _kind(name: str, level: int | None, arguments: Mapping[str, Any]) -> _Made:
+    """A kind at a level or with arguments."""
+    made_by = KIND_CLASSES[name]
+    if level is None:
+        return _bound(made_by, arguments)
+    try:
+        made_by.at_level(level)
+    except InputError as error:
+        raise InputError(f"level: {error}") from error
+    return _bound(made_by, made_by.LEVELS[level - 1])
+
+
+def _bound(made_by: type[Composition] | type[Degradation], arguments: Mapping[str, Any]) -> _Made:
+    """A class with the arguments given and its defaults.
+
+    Raises:
+        InputError: It has no such arguments.
+    """
+    signature = inspect.signature(made_by)
+    try:
+        bound = signature.bind(**arguments)
+    except TypeError as error:
+        raise InputError(
+            f"arguments: {error} for {made_by.__name__}; expected some of {', '.join(signature.parameters)}"
+        ) from error
+    bound.apply_defaults()
+    return _Made(made_by, json.loads(json.dumps(bound.arguments, default=str)))  # tuples as the lists of a file
+
+
+def under(sample: Sample, condition: Condition) -> tuple[Tensor, Tensor]:
+    """A pair as methods see it.
+
+    Args:
+        sample: a clean batch of one.
+        condition: what it suffers.
+
+    Returns:
+        Visible (1, 3, H, W) and infrared (1, 1, H, W) in [0, 1]; rounded to 8 bit where something was done, as in the
+        files that ``dream-if degrade`` writes.
+    """
+    module = FusionDataModule(
+        test_degradation=condition.composition(), degrade=condition.source, num_workers=0, seed=condition.seed
+    )
+    batch = module.on_before_batch_transfer(dict(sample), 0)
+    return batch["visible"], batch["infrared"]

@@ -1,0 +1,122 @@
+"""The files that a run leaves, read and checked: settings, metrics, and the metrics of single images."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dream_if.errors import InputError
+from dream_if.metrics import METRICS
+
+__all__ = ["read_config", "read_images", "read_metrics"]
+
+NETWORK = "network"
+"""What per_image.csv calls the network among the methods."""
+
+
+def read_config(path: Path) -> dict[str, Any] | None:
+    """The settings of a run; None for a file of the same name that is none of ours, such as a tracker's.
+
+    Raises:
+        InputError: It is not YAML, or a setting that a table reads is not what a run writes.
+    """
+    try:
+        config = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not a YAML file; move its folder away and repeat the run.") from error
+    if not isinstance(config, dict) or not {"model", "data", "trainer", "seed_everything"} <= config.keys():
+        return None
+    for name in ("model", "data", "trainer"):
+        _expect(path, name, config[name], dict, "settings by name")
+    _expect(path, "model.net", config["model"].get("net"), dict, "settings by name")
+    _expect(path, "checkpoint", config.get("checkpoint", {}), dict, "settings by name")
+    _expect(path, "seed_everything", config["seed_everything"], int, "a whole number")
+    _expect(path, "group", config.get("group"), str | None, "a name or null")
+    return config
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """What a run notes of its stages, by stage; empty without such a file.
+
+    Raises:
+        InputError: It is not JSON, or not what a run writes.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        record = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a JSON file ({error}); move its folder away and repeat the run.") from error
+    if not isinstance(record, dict) or not all(isinstance(part, dict) for part in record.values()):
+        raise InputError(f"{path}: expected what a run writes, such as fit and test; move its folder away.")
+    fit, test = record.get("fit", {}), record.get("test", {})
+    for name in ("steps", "epochs"):
+        _expect(path, f"fit.{name}", fit.get(name), int | None, "a whole number")
+    _expect(path, "fit.hardware", fit.get("hardware"), str | None, "text")
+    _expect(path, "fit.versions", fit.get("versions"), dict | str | None, "versions by name")
+    _expect(path, "test.checkpoint", test.get("checkpoint"), str | None, "the path of a file")
+    _expect(path, "test.metrics", test.get("metrics", {}), dict, "numbers by name")
+    for name, value in test.get("metrics", {}).items():
+        _expect(path, f"test.metrics.{name}", value, int | float | None, "a number or null")
+    return record
+
+
+def _expect(path: Path, key: str, value: Any, kind: Any, told: str) -> None:
+    """Refuse a value of another type; true and false are no numbers here, though Python takes them for such."""
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise InputError(
+            f"{path}: {key}: expected {told}, got {json.dumps(value, default=str)}; move its folder away and repeat "
+            "the run."
+        )
+
+
+def read_images(path: Path) -> dict[str, dict[str, dict[str, float]]]:
+    """Test set -> image -> metric -> value of the network; NaN where it is undefined.
+
+    Raises:
+        InputError: There is no such file, it is not what a test writes, or it has an image twice.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file, which the test of a run writes; test the run again.")
+    try:
+        text = path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a text file; test the run again.") from error
+    images: dict[str, dict[str, dict[str, float]]] = {}
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        for row in rows:
+            name, method, image, values = _scores(row)
+            unknown = sorted(values.keys() - METRICS.keys())
+            if unknown:
+                raise InputError(
+                    f"{path}: this version knows no metric {', '.join(unknown)}; make the table with the version that "
+                    "tested the run, or test the run again."
+                )
+            if method != NETWORK:
+                continue
+            of_set = images.setdefault(name, {})
+            if image in of_set:
+                raise InputError(
+                    f"{path}: line {rows.line_num} has {image} of {name} a second time; test the run again."
+                )
+            of_set[image] = values
+    except (csv.Error, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: line {rows.line_num} is not one of set, method, name and numbers ({error}); test the run again."
+        ) from error
+    return images
+
+
+def _scores(row: Mapping[str | Any, str | Any]) -> tuple[str, str, str, dict[str, float]]:
+    """Set, method, image and its metrics, of a line."""
+    if None in row or None in row.values():
+        raise ValueError("it has another number of columns than the first line")
+    values = dict(row)
+    name, method, image = values.pop("set"), values.pop("method"), values.pop("name")
+    return name, method, image, {metric: float(value or math.nan) for metric, value in values.items()}
