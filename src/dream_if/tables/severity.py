@@ -38,8 +38,9 @@ def severity(comparison: Comparison) -> Document:
         title=title,
         tables=tables,
         notes=[
-            "What a level stands for is in the README. Of the paper's six kinds, level 3 is the strongest that the default "
-            f"training shows a network, level 4 lies beyond. {', '.join(others) or 'Nothing more'}, and all tests, are in severity.csv.",
+            "What a level stands for is in the README. Of the paper's six kinds, level 3 is the strongest that the "
+            "default training shows a network, and level 4 lies beyond. "
+            f"{', '.join(others) or 'Nothing more'}, and all tests, are in severity.csv.",
             *apart_note(comparison),
             *footnotes(comparison, tests, ranked=False),
         ],
