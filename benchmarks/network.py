@@ -3,7 +3,7 @@
     python -m benchmarks.network [--quick] [--networks small full] [--sizes 96 256 640x480] [--device cuda] [--out DIR]
 
 The plain formulation is benchmarks/plain.py in float32. Each case, such as a forward pass at 640x480, is computed by
-both, and by ours in bfloat16 and compiled, in processes of their own that take turns, as many each, two at the least.
+both, and by ours in bfloat16 and compiled, in processes of their own that take turns, as many each, three at the least.
 A turn is timed by the processor time of its process and by the clock. The first one, which prepares, counts for none;
 the best of the others does. What counts is the ratio, which is taken from processor time with one thread on a CPU and
 from the clock otherwise. What would take too long or too much memory, judged by a smaller case of its kind, is left out
@@ -72,7 +72,7 @@ class Lane:
 
 
 def run_case(case: Case, arms: Sequence[Arm], settings: dict[str, Any], options: argparse.Namespace) -> list[Result]:
-    """Compute a case by all arms in turns, as many each: at least two, until there was time enough."""
+    """Compute a case by all arms in turns, as many each: at least three, until there was time enough."""
     lanes = []
     for arm in arms:
         here, there = CONTEXT.Pipe()
@@ -88,7 +88,7 @@ def run_case(case: Case, arms: Sequence[Arm], settings: dict[str, Any], options:
             if not lane.reason:
                 lane.take_turn(options.limit)
         spent += max((lane.turns[-1].wall * lane.turns[-1].calls for lane in lanes if lane.turns), default=0)
-        if rounds and spent > options.seconds:
+        if rounds > 1 and spent > options.seconds:
             break
     results = []
     for lane in lanes:
@@ -258,7 +258,7 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
         help="on a CPU, the cases that are compiled as well, which takes minutes each",
     )
     parser.add_argument("--seconds", type=float, default=6.0, help="for the slowest arm of a case, if calls are short")
-    parser.add_argument("--rounds", type=int, default=12, help="turns of each arm at most, 2 or more")
+    parser.add_argument("--rounds", type=int, default=12, help="turns of each arm at most, 3 or more")
     parser.add_argument("--limit", type=float, default=100.0, help="seconds that one call may take")
     parser.add_argument(
         "--memory", type=float, help="10^9 bytes that a case may take; four fifths of what is free by default"
@@ -271,8 +271,8 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
         options.batches, options.seconds = [2, 8], 2.0
     if options.batches is None:
         options.batches = BATCHES[options.device]
-    if options.rounds < 2:
-        parser.error(f"--rounds: expected 2 or more, got {options.rounds}; the first turn prepares and is not counted")
+    if options.rounds < 3:
+        parser.error(f"--rounds: expected 3 or more, got {options.rounds}; the first turn prepares and is not counted")
     if options.memory is None:
         options.memory = free_memory(torch.device(options.device)) / 1e9
     threads = choose_threads(options.threads)

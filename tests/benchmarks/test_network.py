@@ -58,7 +58,7 @@ def test_figures_and_files(
     monkeypatch.setattr(network_case, "TURN", 0.0)
     words = ["--networks", str(tiny), "--sizes", "24", "48x40", "--batches", "1", "2", "--threads", "1"]
     out = tmp_path / "bench"
-    network.main([*words, "--device", "cpu", "--seconds", "0.01", "--rounds", "2", "--out", str(out)])
+    network.main([*words, "--device", "cpu", "--seconds", "0.01", "--rounds", "3", "--out", str(out)])
     figures = json.loads((out / "network.json").read_text())
     cases = {
         (one["case"]["work"], one["case"]["width"], one["case"]["height"], one["case"]["batch"])
@@ -179,7 +179,7 @@ def test_all_arms_take_as_many_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "CONTEXT", multiprocessing.dummy)
     monkeypatch.setattr(network, "serve", slow)
     found = network.run_case(Case("tiny", "forward", 32, 32, 1), [PLAIN, OURS], TINY_NET, options(seconds=30.0))
-    assert [(one.seconds, one.first, one.calls) for one in found] == [(20.0, 60.0, 2), (1.0, 3.0, 2)]
+    assert [(one.seconds, one.first, one.calls) for one in found] == [(20.0, 60.0, 3), (1.0, 3.0, 3)]
 
 
 def test_a_process_that_dies_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +190,7 @@ def test_a_process_that_dies_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_process_has_its_own_peak() -> None:
     ballast = np.ones(2 * 10**8)  # of this process, and no part of the other's peak
-    (result,) = network.run_case(Case("tiny", "forward", 512, 512, 1), [OURS], TINY_NET, options(rounds=2))
+    (result,) = network.run_case(Case("tiny", "forward", 512, 512, 1), [OURS], TINY_NET, options(rounds=3))
     assert result.net > 512 * 512 * 4 * 4 * 2  # the features at full resolution, of both sources
     assert result.net < result.peak < ballast.nbytes
 

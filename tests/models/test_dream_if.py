@@ -3,6 +3,7 @@
 from itertools import product
 from pathlib import Path
 
+import einops._backends
 import pytest
 import torch
 
@@ -42,6 +43,16 @@ def test_every_parameter_of_a_valid_row_gets_a_gradient(switches: tuple[bool, bo
     (output.fused**2).mean().backward()
     dead = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert dead == []
+
+
+def test_the_second_call_of_a_compiled_network_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(einops._backends, "_type2backend", {})  # as in a process that has not used einops yet
+    net = DreamIF(**TINY).eval()
+    net.compile(backend="eager")
+    with torch.inference_mode():
+        first = net(*pair(16, 24)).fused
+        with torch.compiler.set_stance("fail_on_recompile"):
+            torch.testing.assert_close(net(*pair(16, 24)).fused, first)
 
 
 @pytest.mark.parametrize("switches", INVALID)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self, cast, final
 
 import torch
 import torch.nn.functional as F
-from einops import repeat
+from einops import rearrange, repeat
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
@@ -211,6 +211,10 @@ class DreamIF(
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Run everything but padding and cropping through ``torch.compile``, which takes the same arguments."""
+        # einops notes each type it meets, and compiled code is bound to these notes: it has to meet both kinds of
+        # tensor now, or the second call compiles everything again.
+        for tensor in (torch.empty(1), next(self.parameters())):
+            rearrange(tensor, "... -> ...")
         self.fuse_stacked = torch.compile(self.fuse_stacked, *args, **kwargs)  # type: ignore[method-assign]
 
     def forward(self, visible: Tensor, infrared: Tensor) -> FusionOutput:

@@ -15,7 +15,7 @@ from dream_if.evaluation.statistics import compare, holm
 from dream_if.metrics import METRICS, TABLE_METRICS
 from dream_if.tables.runs import FoundRuns, Run, refuse_differences
 
-__all__ = ["BASE", "ROWS", "Ablation", "Effect", "Result", "make_ablation"]
+__all__ = ["BASE", "REWARD_NOISE", "ROWS", "Ablation", "Effect", "Result", "make_ablation", "stands_apart"]
 
 Values = npt.NDArray[np.float64]
 
@@ -31,6 +31,14 @@ ROWS = {
 }
 BASE = "base"
 
+REWARD_NOISE = ("AG", "SF", "EN", "SD", "EI")
+"""Metrics of the fused image alone, which noise that was left in raises."""
+
+
+def stands_apart(name: str, metric: str) -> bool:
+    """Whether a test set is corrupted, which a + in its name tells, and the metric likes what is left of that."""
+    return "+" in name and metric in REWARD_NOISE
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -38,11 +46,12 @@ class Effect:
 
     Attributes:
         difference: the row's mean less the base's.
-        seeds_ahead: seeds for which the row's mean is the better one; None for a metric without direction, or if a
-            mean is undefined.
+        seeds_ahead: seeds for which the row's mean is the better one; None for a metric without direction there, or
+            if a mean is undefined.
         images: pairs in the test, one for each image for which all runs of both rows have a value.
         left_out: the other images.
-        p: of the two-sided paired Wilcoxon signed-rank test over images, each averaged over the seeds first.
+        p: of the two-sided paired Wilcoxon signed-rank test over images, each averaged over the seeds first; NaN where
+            the metric stands apart.
         p_holm: after Holm's correction over all tests of the table.
     """
 
@@ -194,7 +203,8 @@ def _results(
         for name in sets
         for test in compare(_scores(runs, seeds, name, metrics), directions)
     }
-    corrected = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
+    p_values = {place: math.nan if stands_apart(place[0], place[2]) else test.p for place, test in tests.items()}
+    corrected = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     results = {}
     for name in sets:
         for metric, direction in zip(metrics, directions, strict=True):
@@ -207,10 +217,10 @@ def _results(
                     test = tests[place]
                     effect = Effect(
                         difference=float(differences.mean()),
-                        seeds_ahead=_ahead(differences, direction),
+                        seeds_ahead=_ahead(differences, None if stands_apart(name, metric) else direction),
                         images=test.images,
                         left_out=test.left_out,
-                        p=test.p,
+                        p=p_values[place],
                         p_holm=corrected[place],
                     )
                 deviation = float(values.std(ddof=1)) if len(values) > 1 else math.nan

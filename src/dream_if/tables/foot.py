@@ -8,10 +8,10 @@ from importlib.metadata import version
 import torch
 
 from dream_if.evaluation.statistics import SIGNIFICANT, fewest_pairs
+from dream_if.tables.ablation import REWARD_NOISE
 from dream_if.tables.comparison import Comparison
 from dream_if.tables.grids import Tests
 from dream_if.tables.plan import LPIPS_SELF
-from dream_if.tables.table4 import REWARD_NOISE
 
 __all__ = ["apart_note", "footnotes", "on_scenes_alone", "where"]
 

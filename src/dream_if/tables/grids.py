@@ -14,11 +14,11 @@ from dream_if.evaluation.scores import Scores
 from dream_if.evaluation.statistics import Comparison as Test
 from dream_if.evaluation.statistics import compare, holm, mean_ranks
 from dream_if.render import Cell, Table, mark, number, p_value
+from dream_if.tables.ablation import REWARD_NOISE
 from dream_if.tables.comparison import Comparison
 from dream_if.tables.inputs import Condition
 from dream_if.tables.paper import OURS
 from dream_if.tables.plan import LPIPS_SELF
-from dream_if.tables.table4 import REWARD_NOISE
 
 __all__ = [
     "Column",

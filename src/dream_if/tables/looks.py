@@ -8,10 +8,10 @@ from torch import Tensor
 
 from dream_if.figures import panel
 from dream_if.files import write_atomically
+from dream_if.tables.ablation import REWARD_NOISE
 from dream_if.tables.comparison import Comparison, Pair
 from dream_if.tables.grids import Column, column_of, direction, means
 from dream_if.tables.inputs import Condition
-from dream_if.tables.table4 import REWARD_NOISE
 
 __all__ = ["draw_extremes"]
 

@@ -1,12 +1,12 @@
 """Registration: what is left of the fusion when the infrared image lies some pixels aside."""
 
+from dream_if.tables.ablation import REWARD_NOISE
 from dream_if.tables.comparison import Comparison
 from dream_if.tables.comparison_plots import curves
 from dream_if.tables.document import Document
 from dream_if.tables.foot import apart_note, footnotes, where
 from dream_if.tables.grids import Column, against_grid, all_tests, csv_of, heading, score_grid
 from dream_if.tables.inputs import Condition
-from dream_if.tables.table4 import REWARD_NOISE
 
 __all__ = ["shift"]
 

@@ -1,5 +1,6 @@
 """Table 2: methods on corrupted pairs, the others also after a restorer, ours directly."""
 
+from dream_if.tables.ablation import REWARD_NOISE
 from dream_if.tables.comparison import Comparison
 from dream_if.tables.comparison_plots import dots
 from dream_if.tables.document import Document
@@ -8,7 +9,6 @@ from dream_if.tables.grids import Column, Paper, against_grid, all_tests, csv_of
 from dream_if.tables.inputs import Condition
 from dream_if.tables.paper import TABLE_2, TABLE_2_NOTE
 from dream_if.tables.table1 import beside
-from dream_if.tables.table4 import REWARD_NOISE
 
 __all__ = ["table2"]
 

@@ -3,6 +3,7 @@
 import math
 
 from dream_if.data.conditions import PAPERS_LEVEL
+from dream_if.tables.ablation import REWARD_NOISE
 from dream_if.tables.comparison import Comparison
 from dream_if.tables.comparison_plots import dots
 from dream_if.tables.document import Document
@@ -12,7 +13,6 @@ from dream_if.tables.inputs import Condition
 from dream_if.tables.paper import OURS, TABLE_3, TABLE_3_NOTE
 from dream_if.tables.plan import LPIPS_SELF
 from dream_if.tables.table1 import beside
-from dream_if.tables.table4 import REWARD_NOISE
 
 __all__ = ["table3"]
 

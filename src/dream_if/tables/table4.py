@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dream_if.evaluation.results import higher_is_better
 from dream_if.evaluation.statistics import SIGNIFICANT, fewest_pairs
 from dream_if.render import Cell, Table, mark, number, p_value
-from dream_if.tables.ablation import BASE, ROWS, Ablation
+from dream_if.tables.ablation import BASE, REWARD_NOISE, ROWS, Ablation, stands_apart
 from dream_if.tables.document import Document
 from dream_if.tables.paper import TABLE_4, TABLE_4_NOTE
 from dream_if.tables.plots import seeds_plot
@@ -16,9 +16,6 @@ from dream_if.tables.runs import Run
 from dream_if.tables.settings import on_scenes, parameters, settings_notes
 
 __all__ = ["table4"]
-
-REWARD_NOISE = ("AG", "SF", "EN", "SD", "EI")
-"""Metrics of the fused image alone, which noise that was left in raises."""
 
 
 def table4(ablation: Ablation) -> Document:
@@ -61,7 +58,7 @@ def _scores(ablation: Ablation, name: str, sizes: Mapping[str, int], *, paper: b
     header = ["row"]
     columns = []
     for metric in ablation.metrics:
-        direction = higher_is_better(metric)
+        direction = None if stands_apart(name, metric) else higher_is_better(metric)
         header.append(f"{metric} {'' if direction is None else '↑' if direction else '↓'}".rstrip())
         results = [ablation.results[name, row, metric] for row in ROWS]
         means = [number(result.mean) for result in results]
@@ -138,8 +135,8 @@ def _notes(ablation: Ablation) -> list[str]:
     noisy = [metric for metric in REWARD_NOISE if metric in ablation.metrics]
     if noisy and any("+" in name for name in ablation.sets):
         notes.append(
-            f"A set with + is corrupted before it is fused. There {', '.join(noisy)} are no praise by themselves: "
-            "noise that was left in raises them. Judge by the metrics that compare with the clean sources."
+            f"A set with + is corrupted before it is fused. There {', '.join(noisy)} stand apart, without marks and "
+            "tests: noise that was left in raises them. What counts compares with the clean sources."
         )
     if len(seeds) == 1:
         notes.append("One seed shows no spread between trainings: small differences here may be chance.")
