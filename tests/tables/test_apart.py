@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from dream_if.metrics import METRICS, fusion_metrics
-from dream_if.tables.table4 import REWARD_NOISE
+from dream_if.tables.ablation import REWARD_NOISE
 
 TABLES = {
     "2": {"conditions": {"gaussian": {"kind": "gaussian", "level": 4}}},
