@@ -84,11 +84,16 @@ reproduce: $(INSTALLED)  ## all tables; PRESET=demo on generated scenes within h
 	if [ -n "$$failed" ]; then echo "make reproduce: failed:$$failed" >&2; exit 1; fi
 
 # DATA holds llvip, roadscene and msrs, each with train/{vi,ir}: see docs/model_card_small.md for which pairs.
-weights: $(INSTALLED)  ## train the shipped weights again, with DATA=path/to/the/sets: an hour and a half on two CPU cores
+WEIGHTS_DATA = --data.root "[$(DATA)/llvip,$(DATA)/roadscene,$(DATA)/msrs]"
+PUBLISH = --force --commit "$$(git rev-parse HEAD)" --terms \
+	"Trained on LLVIP, RoadScene and MSRS; LLVIP is free for non-commercial use alone, the other two state no licence."
+weights: $(INSTALLED)  ## train the shipped weights again, with DATA=path/to/the/sets: three hours on one CPU core
 	$(if $(DATA),,$(error make weights needs DATA=folder with llvip, roadscene and msrs in it))
-	$(BIN)/dream-if fit --config experiments/weights_small.yaml --data.root "[$(DATA)/llvip,$(DATA)/roadscene,$(DATA)/msrs]"
-	$(BIN)/dream-if publish "$$(ls -td runs/weights/version_* | head -1)" --name small --force --commit "$$(git rev-parse HEAD)" \
-		--terms "Trained on LLVIP, RoadScene and MSRS; LLVIP is free for non-commercial use alone, the other two state no licence."
+	$(BIN)/dream-if fit --config experiments/weights_small.yaml $(WEIGHTS_DATA)
+	$(BIN)/dream-if publish "$$(ls -td runs/weights/version_* | head -1)" --name small_first --out runs/weights $(PUBLISH)
+	$(BIN)/dream-if fit --config experiments/weights_small.yaml --config experiments/weights_small_second.yaml \
+		--start_from runs/weights/small_first $(WEIGHTS_DATA)
+	$(BIN)/dream-if publish "$$(ls -td runs/weights/version_* | head -1)" --name small $(PUBLISH)
 
 # On a busy machine add THREADS=1: ratios then come from processor time, which does not depend on who else is at work.
 bench: $(INSTALLED)  ## speed and memory against plain versions, into runs/bench: half an hour or more on two quiet cores

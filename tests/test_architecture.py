@@ -46,7 +46,7 @@ ALLOWED = {
     },
     "messages": {"errors"},
     "arguments": {"errors"},
-    "training": {"arguments", "callbacks", "data", "errors", "launch", "messages", "task"},
+    "training": {"arguments", "callbacks", "data", "errors", "inference", "launch", "messages", "models", "task"},
     "verbs": {"data", "metrics"},
     "cli": {
         "app",

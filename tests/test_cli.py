@@ -256,13 +256,13 @@ class TestCheckpoints:
             message = run(
                 verb, "--config", "tiny.yaml", "--model.net.use_se", "false", "--ckpt_path", checkpoint
             ).message
-            assert "use_se is False in the configuration and True in the checkpoint" in message
+            assert f"use_se is False in the configuration and True in {checkpoint}" in message
             assert str(checkpoint) in message
         # A file that leaves the switches out asks for their defaults.
         (workspace / "wider.yaml").write_text("model: {net: {num_heads: [2, 1, 1, 1]}}")
         message = run("test", "--config", "wider.yaml", "--ckpt_path", checkpoint).message
-        assert "num_heads is [2, 1, 1, 1] in the configuration and [1, 1, 1, 1] in the checkpoint" in message
-        assert "dim is 48 in the configuration and 4 in the checkpoint" in message
+        assert f"num_heads is [2, 1, 1, 1] in the configuration and [1, 1, 1, 1] in {checkpoint}" in message
+        assert f"dim is 48 in the configuration and 4 in {checkpoint}" in message
         assert files_below(workspace) == before | {"wider.yaml"}
 
         data = ("--data.layout", "folder", "--data.root", "pairs", "--data.num_workers", 0)

@@ -1,5 +1,6 @@
 """Every training configuration in the repository parses against the signatures; tests/tables has those of tables."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,27 @@ def test_it_parses_and_says_how_it_is_used(run, path: Path) -> None:
     result = resolved(run, path)
     assert_contains(result, written)
     assert "dream-if fit --config experiments/" in path.read_text()
+
+
+@pytest.mark.parametrize("path", BASES, ids=lambda path: path.stem)
+def test_it_trains(run, workspace: Path, tiny_net: dict, write_pairs, path: Path) -> None:
+    """Two steps of a tiny network, with the file's own optimizer, precision, clipping, objective and degradations."""
+    write_pairs(workspace / "larger", {"train": 8, "val": 1}, size=(64, 72))
+    small = {
+        "model": {"net": tiny_net},
+        "data": {"layout": "folder", "root": "larger", "crop": 48, "val_crop": 48, "num_workers": 0},
+        "trainer": {
+            "max_epochs": 1, "limit_train_batches": 2, "limit_val_batches": 1, "accelerator": "cpu", "devices": 1,
+            "check_val_every_n_epoch": 1,
+        },
+    }  # fmt: skip
+    (workspace / "small.yaml").write_text(yaml.safe_dump(small))
+    logger = ("--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "out", "--trainer.logger.name", path.stem)
+    outcome = run("fit", "--config", path, "--config", "small.yaml", *logger)
+    assert outcome.status == 0, outcome.err
+    record = json.loads((workspace / "out" / path.stem / "version_0/metrics.json").read_text())["fit"]
+    assert record["steps"] == 2
+    assert all(value is not None for value in record["metrics"].values())
 
 
 def assert_contains(whole: dict, part: dict, above: str = "") -> None:

@@ -76,6 +76,75 @@ def test_fused_optimizers_that_cannot_clip_are_refused(run, monkeypatch: pytest.
     assert "fused cannot clip gradients in precision 16-mixed" in message
 
 
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("algorithm", ["norm", "value"])
+def test_gradients_are_clipped_beside_a_fused_optimizer_too(tiny_net: dict, fused: bool, algorithm: str) -> None:
+    """A step of gradient descent at rate 1 is as long as the clipped gradient."""
+    task = FusionTask(
+        DreamIF(**tiny_net),
+        loss=FusionLoss(warmup_epochs=0),
+        optimizer=lambda params: torch.optim.SGD(params, lr=1.0, fused=fused),
+        warmup=0,
+        metrics=["AG"],
+        compare=[],
+    )
+    before = [parameter.detach().clone() for parameter in task.net.parameters()]
+    data = FusionDataModule(num_scenes=4, scene_size=(64, 64), crop=16, batch_size=4, num_workers=0)
+    trainer = Trainer(
+        max_steps=1, accelerator="cpu", limit_val_batches=0, precision="bf16-mixed", gradient_clip_val=1e-3,
+        gradient_clip_algorithm=algorithm, **QUIET,
+    )  # fmt: skip
+    trainer.fit(task, data)
+    pairs = zip(task.net.parameters(), before, strict=True)
+    step = torch.cat([(after - then).detach().reshape(-1) for after, then in pairs])
+    length = step.norm() if algorithm == "norm" else step.abs().max()
+    assert length == pytest.approx(1e-3, rel=0.02)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_crop_below_what_a_term_needs_is_refused(run) -> None:
+    for weights in ("weights", "warmup_weights"):
+        message = run(*FIT, f"--model.loss.{weights}.viff", 0.3).message
+        assert "data.crop is 16, and the term viff of model.loss needs 41 pixels" in message
+    assert not Path("runs").exists()
+
+
+class TestStart:
+    def test_it_starts_from_weights_and_takes_their_network(self, run, trained: Path, workspace: Path) -> None:
+        start = trained / "checkpoints/best.ckpt"
+        data = ("--data.layout", "folder", "--data.root", "pairs", "--data.crop", 16, "--data.num_workers", 0)
+        still = "{class_path: torch.optim.SGD, init_args: {lr: 0.0}}"
+        outcome = run(
+            "fit", "--start_from", start, *data, "--model.optimizer", still, "--trainer.max_steps", 1,
+            "--trainer.accelerator", "cpu", "--model.metrics", "[Qabf]",
+        )  # fmt: skip
+        assert outcome.status == 0, outcome.err
+        run_folder = workspace / "runs/dream-if/version_1"
+        held = weights(run_folder / "checkpoints/last.ckpt")
+        for key, value in weights(start).items():
+            assert torch.equal(value, held[key]), key
+        settings = yaml.safe_load((run_folder / "config.yaml").read_text())
+        assert settings["model"]["net"]["dim"] == 4
+        assert settings["start_from"] == str(start)
+
+    def test_its_run_goes_on_and_is_tested_without_the_start(self, run, trained: Path, workspace: Path) -> None:
+        start = workspace / "start.ckpt"
+        (trained / "checkpoints/best.ckpt").rename(start)
+        assert run(*FIT, "--start_from", start).status == 0
+        start.unlink()
+        again = ("--config", "runs/dream-if/version_1/config.yaml", "--ckpt_path")
+        last = "runs/dream-if/version_1/checkpoints/last.ckpt"
+        assert run("fit", *again, last, "--trainer.max_epochs", 2).status == 0
+        assert run("test", *again, last).status == 0
+
+    def test_another_network_and_no_weights_are_refused(self, run, trained: Path, workspace: Path) -> None:
+        message = run(*FIT, "--start_from", "small").message
+        assert "small holds another network than the one configured" in message
+        assert "dim is 4 in the configuration and 16 in small" in message
+        assert "no shipped weights of this name" in run(*FIT, "--start_from", "tiny").message
+        assert {path.name for path in (workspace / "runs/dream-if").iterdir()} == {trained.name}
+
+
 class TestCheckpoints:
     def test_they_hold_plain_values_and_load_in_python(self, trained: Path) -> None:
         for name in ("best.ckpt", "last.ckpt"):
@@ -131,6 +200,15 @@ class TestOptimizer:
         assert rates[4:] == sorted(rates[4:], reverse=True)
         # 16 steps of a cosine: the last is taken just above the end, 5 % of the peak.
         assert 0.05 * 3e-4 < rates[-1] < 0.07 * 3e-4
+
+    def test_without_a_warmup_it_starts_at_its_peak(self, tiny_net: dict) -> None:
+        task = FusionTask(DreamIF(**tiny_net), metrics=["AG"], compare=[], warmup=0, final_lr=0.05)
+        rates: list[float] = []
+        task.on_before_optimizer_step = lambda optimizer: rates.append(optimizer.param_groups[0]["lr"])
+        data = FusionDataModule(num_scenes=8, scene_size=(64, 64), crop=16, batch_size=4, num_workers=0)
+        Trainer(max_epochs=2, limit_val_batches=0, accelerator="cpu", **QUIET).fit(task, data)
+        assert rates[0] == pytest.approx(3e-4)
+        assert rates == sorted(rates, reverse=True)
 
     def test_norms_and_biases_do_not_decay(self, schedule) -> None:
         _, optimizer = schedule

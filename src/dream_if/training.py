@@ -27,8 +27,10 @@ from dream_if.callbacks import (
 from dream_if.data import FusionDataModule
 from dream_if.data.waiting import DataWait
 from dream_if.errors import InputError
+from dream_if.inference import load_network
 from dream_if.launch import check_processes, set_arithmetic, share_cores
 from dream_if.messages import configurations, explain, keys_of, read_configuration
+from dream_if.models import DreamIF
 from dream_if.task import FusionTask
 
 __all__ = ["FusionCLI", "run_lightning", "settings_of"]
@@ -69,6 +71,14 @@ class FusionCLI(LightningCLI):
             "--group", type=str | None, default=None, help="What runs of one kind have in common: W&B's group, a row."
         )
         parser.add_argument(
+            "--start_from",
+            type=str | None,
+            default=None,
+            help="Weights that fit starts from in place of random ones, and whose network it takes: a shipped name "
+            "such as small, a run's best.ckpt, a published file, or an id of the Hugging Face hub. The optimizer and "
+            "the learning rate start anew. A training that was stopped goes on with --ckpt_path, which comes first.",
+        )
+        parser.add_argument(
             "--then_test",
             type=bool,
             default=False,
@@ -76,7 +86,7 @@ class FusionCLI(LightningCLI):
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parse, and remember the network that was asked for before a checkpoint's settings replace it."""
+        """Parse, and remember the network that was asked for before that of a checkpoint or of weights replaces it."""
         assert isinstance(args, list)
         contents = [read_configuration(Path(path)) for path in configurations(args)]
         try:
@@ -93,10 +103,16 @@ class FusionCLI(LightningCLI):
         if not 0 <= options.seed_everything < 2**32:
             raise InputError(f"seed_everything must be from 0 up and below {2**32}, got {options.seed_everything}.")
         self.checkpoint = options.get("ckpt_path")
-        if self.checkpoint is not None:
-            _check_checkpoint(Path(self.checkpoint))
+        self.start: DreamIF | None = None
+        if self.checkpoint is not None or options.start_from is not None:
             given = parser.parse_args(args, defaults=False)
             self.asked = options.model.net.clone() if given.get(f"{verb}.model.net") else None
+        if self.checkpoint is not None:  # a run that goes on, or is tested, has its start behind it
+            _check_checkpoint(Path(self.checkpoint))
+        elif verb == "fit" and options.start_from is not None:
+            self.start = load_network(options.start_from)
+            options.model.net = Namespace(**self.start.config)  # type: ignore[no-untyped-call]  # jsonargparse's
+            self._refuse_other_network(options.start_from)
         elif verb != "fit":
             raise InputError(
                 f"{verb} needs a trained network: name its checkpoint with --ckpt_path, such as "
@@ -114,19 +130,24 @@ class FusionCLI(LightningCLI):
         logger = options.trainer.logger
         if options.group and isinstance(logger, Namespace) and logger.class_path.endswith("WandbLogger"):
             logger.init_args.group = options.group
+        if self.checkpoint is not None:
+            self._refuse_other_network(self.checkpoint)
+
+    def _refuse_other_network(self, source: str) -> None:
+        """Make sure that the network that was configured, if one was, is that of a checkpoint or of weights."""
         loaded = self.config[self.config.subcommand].model.net
-        if self.checkpoint is None or self.asked is None or loaded == self.asked:
+        if self.asked is None or loaded == self.asked:
             return
         wanted, held = vars(self.asked), vars(loaded)
         differences = "; ".join(
-            f"{key} is {wanted[key]} in the configuration and {held[key]} in the checkpoint"
+            f"{key} is {wanted[key]} in the configuration and {held[key]} in {source}"
             for key in wanted
             if wanted[key] != held[key]
         )
         raise InputError(
-            f"{self.checkpoint} holds another network than the one configured: {differences}. Give the configuration "
-            "it was trained with (config.yaml in its run's folder), or leave model.net out of the configuration to "
-            "take the checkpoint's."
+            f"{source} holds another network than the one configured: {differences}. Give the configuration it was "
+            "trained with (config.yaml in its run's folder), or leave model.net out of the configuration to take its "
+            "network."
         )
 
     def instantiate_classes(self) -> None:
@@ -135,6 +156,8 @@ class FusionCLI(LightningCLI):
             super().instantiate_classes()
         except (ValueError, TypeError, MisconfigurationException) as error:
             raise InputError(explain(str(error))) from error
+        if self.start is not None:
+            self.model.net.load_state_dict(self.start.state_dict())
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer, with checkpoints that are written whole."""
@@ -162,6 +185,12 @@ class FusionCLI(LightningCLI):
             )
         if self.subcommand == "fit":
             self._try_optimizer()
+            smallest, crop = self.model.loss.smallest, self.datamodule.crop
+            if crop < smallest:
+                raise InputError(
+                    f"data.crop is {crop}, and the term viff of model.loss needs {smallest} pixels or more: enlarge "
+                    "data.crop, or set viff to 0 in model.loss.weights and model.loss.warmup_weights."
+                )
         monitor = self._get(self.config, "checkpoint").monitor or ""
         computed = [f"val/{name}" for name in self.model.metric_names]
         unknown = monitor.startswith("val/") and not monitor.startswith("val/loss") and monitor not in computed

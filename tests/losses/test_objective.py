@@ -108,3 +108,21 @@ def test_terms_are_float32_under_autocast() -> None:
     assert {term.dtype for term in terms.values()} == {torch.float32}
     exact = FusionLoss(warmup_epochs=0)(fused.bfloat16().float(), visible, infrared, (), (), epoch=0)
     torch.testing.assert_close(terms, exact)
+
+
+def test_contrast_beyond_black_and_white_is_not_sought_but_found_back_from() -> None:
+    """An image optimised for edges alone: what is outside the range goes no further, and some of it comes back."""
+    torch.manual_seed(0)
+    visible, infrared = torch.rand(1, 3, 48, 48), torch.rand(1, 1, 48, 48)
+    grey = torch.rand(1, 1, 48, 48) * 2 - 0.5
+    fused = grey.repeat(1, 3, 1, 1).requires_grad_()
+    none = dict.fromkeys(("pixel", "gradient", "ssim", "colour", "dominance"), 0.0)
+    loss = FusionLoss(weights=LossWeights(**none, qabf=1.0, viff=1.0), warmup_epochs=0)
+    loss(fused, visible, infrared, (), (), epoch=0)["total"].backward()
+    step = -fused.grad.mean(dim=1, keepdim=True)
+    above, below = grey > 1, grey < 0
+    assert step[above].max() <= 0
+    assert step[below].min() >= 0
+    assert (step[above] < 0).float().mean() > 0.2
+    assert (step[below] > 0).float().mean() > 0.2
+    assert (step[~above & ~below] != 0).float().mean() > 0.9

@@ -90,6 +90,7 @@ def publish(folder: Path, name: str, out: Path = SHIPPED, *, terms: str = "", co
         "terms": terms,
         "training": {
             "seed": config.get("seed_everything"),
+            "start_from": Path(start).name if (start := config.get("start_from")) else None,
             "loss": config["model"]["loss"],
             "optimizer": config["model"]["optimizer"],
             "trainer": {key: config["trainer"].get(key) for key in ("max_epochs", "precision", "gradient_clip_val")},

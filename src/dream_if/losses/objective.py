@@ -6,13 +6,14 @@ does not depend on the image's.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from kornia.color import rgb_to_ycbcr
 from torch import Tensor
 
-from dream_if.losses.metric_forms import qabf_loss, sobel, viff_loss
+from dream_if.losses.metric_forms import SMALLEST, qabf_loss, sobel, viff_loss
 
 __all__ = [
     "FusionLoss",
@@ -76,6 +77,11 @@ class FusionLoss:
     warmup_weights: LossWeights = field(default_factory=_warmup_weights)
     warmup_epochs: int = 20
 
+    @property
+    def smallest(self) -> int:
+        """The shortest side in pixels of an image that all terms can score."""
+        return SMALLEST if self.weights.viff or self.warmup_weights.viff else 1
+
     def __call__(
         self,
         fused: Tensor,
@@ -115,7 +121,7 @@ class FusionLoss:
                 terms["colour"] = colour_loss(fused_ycbcr, visible_ycbcr)
             if weights.dominance and dominance_visible:
                 terms["dominance"] = dominance_loss(dominance_visible, dominance_infrared)
-            shown = _clamped(luminance[0]), *luminance[1:]
+            shown = _Shown.apply(luminance[0]), *luminance[1:]
             if weights.qabf:
                 terms["qabf"] = qabf_loss(*shown)
             if weights.viff:
@@ -124,12 +130,23 @@ class FusionLoss:
         return {"total": total, **terms}
 
 
-def _clamped(image: Tensor) -> Tensor:
-    """The image as it will be shown, within [0, 1], with the gradient of the image as it is.
+class _Shown(torch.autograd.Function):
+    """The image as it will be shown, within [0, 1]; beyond, a gradient passes that leads back, and none that leads on.
 
-    Contrast beyond black and white is worth nothing, and a gradient that ends there could not bring it back.
+    A plain clamp passes neither, and what has left the range stays outside. Passing both lets a term that rewards
+    contrast drive an image further and further out, where it earns nothing.
     """
-    return image + (image.clamp(0, 1) - image).detach()
+
+    @staticmethod
+    def forward(context: Any, image: Tensor) -> Tensor:
+        context.save_for_backward(image)
+        return image.clamp(0, 1)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        (image,) = context.saved_tensors
+        leads_on = ((image > 1) & (gradient < 0)) | ((image < 0) & (gradient > 0))  # descent goes against the gradient
+        return gradient.masked_fill(leads_on, 0.0)
 
 
 def pixel_loss(fused: Tensor, visible: Tensor, infrared: Tensor, target: str) -> Tensor:
