@@ -1,12 +1,13 @@
 """What the sliders do to a source, against the degradations called one by one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from dream_if.app.damage import CHAIN, MOST, Damage
-from dream_if.data import degradations
-from dream_if.data.degradations import KINDS, sample_generator
+from dream_if.data.degradations import ALL_KINDS, KIND_CLASSES, sample_generator
 from dream_if.errors import InputError
 from dream_if.inference.pictures import Picture
 from dream_if.inference.values import InfraredRange
@@ -21,7 +22,7 @@ def colour() -> Picture:
 
 
 def test_every_kind_has_a_slider():
-    assert set(CHAIN) == set(KINDS)
+    assert set(CHAIN) == set(ALL_KINDS)
     for kind in CHAIN.values():
         kind.at_level(MOST)
         with pytest.raises(InputError):
@@ -35,19 +36,28 @@ def test_nothing_chosen_leaves_the_very_picture(colour):
     assert Damage({"rain": 3}, "infrared").hits("infrared")
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", ALL_KINDS)
 def test_one_kind_is_that_degradation(colour, name):
-    found = Damage({name: 2}, seed=5).done_to(colour, "visible", AUTO)
-    classes = [getattr(degradations, entry) for entry in degradations.__all__]
-    [kind] = [entry for entry in classes if getattr(entry, "name", None) == name]
-    image = torch.from_numpy(colour.pixels).permute(2, 0, 1) / 255
-    chance = sample_generator(5, 0, KINDS.index(name), "visible", "app")
-    expected = kind.at_level(2)(image, kind.at_level(2).draw(chance, (3, 30, 36)))
+    kind = KIND_CLASSES[name]
+    source = kind.SOURCES[0]
+    picture = colour if source == "visible" else replace(colour, pixels=colour.pixels[:, :, :1])
+    found = Damage({name: 2}, seed=5).done_to(picture, source, AUTO)
+    image = torch.from_numpy(picture.pixels).permute(2, 0, 1) / 255
+    chance = sample_generator(5, 0, ALL_KINDS.index(name), source, "app")
+    expected = kind.at_level(2)(image, kind.at_level(2).draw(chance, tuple(image.shape)))
     np.testing.assert_allclose(found.pixels, expected.permute(1, 2, 0).numpy(), atol=1e-6)
+    assert np.abs(found.pixels - picture.pixels / 255).mean() > 0.005
     assert found.pixels.dtype == np.float32
-    assert np.abs(found.pixels - colour.pixels / 255).mean() > 0.005
     assert (found.alpha == 200).all()
     assert (found.metadata, found.name, found.notes) == ({"dpi": (72, 72)}, "scene.png", ("a note",))
+
+
+def test_what_befalls_the_other_source_alone_leaves_the_very_picture(colour):
+    grey = replace(colour, pixels=colour.pixels[:, :, :1])
+    assert Damage({"stripes": 4, "low_contrast": 4}).done_to(colour, "visible", AUTO) is colour
+    assert Damage({"haze": 4, "low_light": 4}).done_to(grey, "infrared", AUTO) is grey
+    with_rain = Damage({"haze": 4, "rain": 2}).done_to(grey, "infrared", AUTO)
+    assert (with_rain.pixels == Damage({"rain": 2}).done_to(grey, "infrared", AUTO).pixels).all()
 
 
 def test_rain_falls_before_the_sensor_is_noisy(colour):

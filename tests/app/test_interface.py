@@ -15,7 +15,7 @@ import gradio as gr
 from dream_if.app.damage import CHAIN, Damage
 from dream_if.app.examples import make_examples
 from dream_if.app.interface import TITLES, build, serve
-from dream_if.data.degradations import KINDS
+from dream_if.data.degradations import ALL_KINDS
 from dream_if.errors import InputError
 
 
@@ -38,12 +38,12 @@ def component(page: gr.Blocks, name: str):
     return next(block for block in page.blocks.values() if getattr(block, "elem_id", None) == name)
 
 
-LEVELS = [0] * len(KINDS)
+LEVELS = [0] * len(ALL_KINDS)
 
 
 def test_a_slider_for_each_kind(page):
-    assert set(TITLES) == set(KINDS)
-    for kind in KINDS:
+    assert set(TITLES) == set(ALL_KINDS)
+    for kind in ALL_KINDS:
         slider = component(page, kind)
         assert (slider.minimum, slider.maximum, slider.step, slider.value) == (0, 4, 1, 0)
 

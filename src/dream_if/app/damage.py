@@ -6,17 +6,7 @@ from typing import Literal, TypeAlias, get_args
 
 import torch
 
-from dream_if.data.degradations import (
-    KINDS,
-    Blur,
-    Degradation,
-    GaussianNoise,
-    PoissonNoise,
-    Rain,
-    Resize,
-    SpeckleNoise,
-    sample_generator,
-)
+from dream_if.data.degradations import ALL_KINDS, KIND_CLASSES, Degradation, sample_generator
 from dream_if.errors import InputError
 from dream_if.inference.pictures import Picture
 from dream_if.inference.values import InfraredRange, infrared_values, visible_values
@@ -28,9 +18,15 @@ Sufferers: TypeAlias = Literal["both", "visible", "infrared"]
 SUFFERERS: tuple[str, ...] = get_args(Sufferers)
 
 CHAIN: Mapping[str, type[Degradation]] = {
-    kind.name: kind for kind in (Rain, Blur, Resize, PoissonNoise, SpeckleNoise, GaussianNoise)
+    name: KIND_CLASSES[name]
+    for name in (
+        *("haze", "low_light", "over_exposure", "rain"),
+        *("blur", "resize"),
+        *("poisson", "speckle", "gaussian", "stripes", "low_contrast"),
+        "jpeg",
+    )
 }
-"""The kinds by name, in the order in which a picture meets them: before the lens, in it, and on the sensor."""
+"""The kinds by name, in the order in which a picture meets them: before the lens, in it, on the sensor, in the file."""
 
 MOST = min(len(kind.LEVELS) for kind in CHAIN.values())
 """The highest level that there is of every kind; the lowest is 1."""
@@ -72,7 +68,8 @@ class Damage:
 
     def hits(self, source: Source) -> bool:
         """Whether this source suffers anything."""
-        return bool(self.kinds) and self.sources in ("both", source)
+        befalls = any(source in CHAIN[kind].SOURCES for kind in self.kinds)
+        return befalls and self.sources in ("both", source)
 
     @torch.no_grad()
     def done_to(self, picture: Picture, source: Source, span: InfraredRange) -> Picture:
@@ -101,7 +98,9 @@ class Damage:
             if (image == image[:1]).all():  # grey stored as colours: noise is not to give it any
                 image = image[:1]
         for kind, level in self.kinds.items():
-            chance = sample_generator(self.seed, 0, KINDS.index(kind), source, "app")
+            if source not in CHAIN[kind].SOURCES:
+                continue
+            chance = sample_generator(self.seed, 0, ALL_KINDS.index(kind), source, "app")
             degradation = CHAIN[kind].at_level(level)
             image = degradation(image, degradation.draw(chance, (image.shape[0], image.shape[1], image.shape[2])))
         return replace(picture, pixels=image.permute(1, 2, 0).contiguous().numpy(), notes=notes)

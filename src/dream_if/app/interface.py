@@ -18,12 +18,18 @@ from dream_if.inference.values import COLOURS
 __all__ = ["build", "serve"]
 
 TITLES = {
+    "haze": "Haze (visible)",
+    "low_light": "Low light (visible)",
+    "over_exposure": "Over-exposure (visible)",
     "rain": "Rain",
     "blur": "Blur",
     "resize": "Low resolution",
     "poisson": "Photon noise",
     "speckle": "Speckle noise",
     "gaussian": "Gaussian noise",
+    "stripes": "Stripe noise (infrared)",
+    "low_contrast": "Low contrast (infrared)",
+    "jpeg": "JPEG compression",
 }
 ENDINGS = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"]
 QUEUE = 16  # visitors who may wait for their turn; one fusion goes on at a time

@@ -2,11 +2,12 @@
 
 import io
 import math
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
 from dream_if.evaluation.results import higher_is_better
-from dream_if.tables.ablation import BASE, ROWS, Ablation
+from dream_if.tables.ablation import BASE, ROWS, Ablation, stands_apart
 
 __all__ = ["seeds_plot"]
 
@@ -38,9 +39,7 @@ def seeds_plot(ablation: Ablation, title: str) -> bytes:
                 axes.plot(result.by_seed, [height] * len(result.by_seed), "o", ms=2.5, color=colour, alpha=0.7)
             axes.axvline(ablation.results[name, BASE, metric].mean, color=BASE_COLOUR, lw=0.7, ls="--")
             if line == 0:
-                direction = higher_is_better(metric)
-                side = "" if direction is None else ", higher is better" if direction else ", lower is better"
-                axes.set_title(f"{metric}{side}", fontsize=8)
+                axes.set_title(_title(metric, sets), fontsize=8)
             axes.set_yticks(range(len(ROWS)), [label for label, _ in ROWS.values()] if column == 0 else [])
             if column == 0:
                 axes.set_ylabel(name, fontsize=8)
@@ -55,3 +54,13 @@ def seeds_plot(ablation: Ablation, title: str) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
+
+
+def _title(metric: str, sets: Sequence[str]) -> str:
+    """The metric, and which side is better on which sets."""
+    higher = higher_is_better(metric)
+    where = [name for name in sets if not stands_apart(name, metric)]
+    if higher is None or not where:
+        return metric
+    side = "higher is better" if higher else "lower is better"
+    return f"{metric}, {side}" if len(where) == len(sets) else f"{metric}, {side} on clean pairs"
