@@ -1,11 +1,15 @@
 """LPIPS, with the real backbone where it is there and a random one otherwise."""
 
+import socket
+from types import SimpleNamespace
+
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from dream_if.metrics import LPIPS, LPIPSInfrared, LPIPSVisible
 from dream_if.metrics import functional as F
+from dream_if.metrics.functional import learned
 
 SHAPES = {0: (64, 3, 11), 3: (192, 64, 5), 6: (384, 192, 3), 8: (256, 384, 3), 10: (256, 256, 3)}
 
@@ -110,3 +114,15 @@ def test_weights_that_are_none(tmp_path, monkeypatch):
         ValueError, match=r"none are cached in .* failed \(no route to host\)\. Give a file as `weights`"
     ):
         LPIPS()
+
+
+def test_a_server_that_never_answers_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(learned, "_PATIENCE", 0.2)
+    before = socket.getdefaulttimeout()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        entry = SimpleNamespace(url=f"http://127.0.0.1:{silent.getsockname()[1]}/alexnet-owt-7be5be79.pth")
+        monkeypatch.setattr("torchvision.models.AlexNet_Weights", SimpleNamespace(IMAGENET1K_V1=entry))
+        with pytest.raises(ValueError, match=r"none are cached in .* failed \(timed out\)"):
+            LPIPS()
+    assert socket.getdefaulttimeout() == before

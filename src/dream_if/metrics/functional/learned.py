@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -18,6 +19,7 @@ _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 _LAYERS = (0, 3, 6, 8, 10)  # indices of the convolutions in AlexNet's `features`
 _SMALLEST = 31
+_PATIENCE = 10.0  # seconds without an answer from a server
 
 
 @functools.lru_cache(maxsize=4)
@@ -49,6 +51,8 @@ def _downloaded_alexnet() -> Mapping[str, Tensor]:
     from torchvision.models import AlexNet_Weights  # type: ignore[import-untyped]
 
     url = AlexNet_Weights.IMAGENET1K_V1.url
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_PATIENCE)  # torch.hub has none, and a firewall that swallows packets costs minutes
     try:
         state: Mapping[str, Tensor] = torch.hub.load_state_dict_from_url(
             url, map_location="cpu", weights_only=True, progress=False
@@ -58,6 +62,8 @@ def _downloaded_alexnet() -> Mapping[str, Tensor]:
             f"LPIPS needs AlexNet weights: none are cached in {torch.hub.get_dir()}/checkpoints and the download of "
             f"{url} failed ({error}). Give a file as `weights`, or leave LPIPS out."
         ) from error
+    finally:
+        socket.setdefaulttimeout(before)
     return state
 
 
