@@ -46,6 +46,30 @@ def test_the_configuration_starts_the_same_run_again(run, trained: Path, workspa
     assert all(torch.equal(one["state_dict"][key], two["state_dict"][key]) for key in one["state_dict"])
 
 
+@pytest.mark.parametrize(
+    ("epochs", "validate", "draw", "drawn"),
+    [(5, 2, 3, [3]), (6, 2, 4, [3, 5]), (4, 1, 8, [3]), (3, 1, 1, [0, 1, 2]), (4, 3, 1, [2])],
+)
+def test_pictures_come_at_validations_and_at_the_last_one(
+    run, workspace: Path, epochs: int, validate: int, draw: int, drawn: list[int]
+) -> None:
+    intervals = ("--trainer.check_val_every_n_epoch", validate, "--panels.every_n_epochs", draw)
+    assert run(*FIT, "--trainer.max_epochs", epochs, *intervals).status == 0
+    found = {path.name for path in (workspace / "runs/dream-if/version_0/panels").iterdir()}
+    assert found == {f"epoch_{epoch:04d}.png" for epoch in drawn}
+
+
+def test_a_training_that_ends_before_it_validates_says_that_it_has_no_best(run, workspace: Path) -> None:
+    outcome = run(*FIT, "--trainer.max_steps", 1)
+    assert outcome.status == 0
+    assert "No validation took place, so there is no best.ckpt" in outcome.err
+    assert "HINT" not in outcome.err
+    folder = workspace / "runs/dream-if/version_0"
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["last.ckpt"]
+    message = run("publish", folder, "--name", "mine", "--out", "shelf").message
+    assert message == f"{folder}: has no checkpoints/best.ckpt: the training ended before its first validation."
+
+
 def test_the_last_checkpoint_is_the_last_epochs_and_the_best_the_bests(run, workspace: Path) -> None:
     """Lightning renews its `last` only in epochs that it saves for another reason."""
     monitor = ("--checkpoint.monitor", "val/AG", "--panels.every_n_epochs", 2)
@@ -63,7 +87,7 @@ def test_the_last_checkpoint_is_the_last_epochs_and_the_best_the_bests(run, work
         assert epochs["last"] == 2
         assert epochs["best"] == (max if mode == "max" else min)(scores, key=scores.__getitem__)
         best[mode] = epochs["best"]
-        assert {path.name for path in (folder / "panels").iterdir()} == {"epoch_0000.png", "epoch_0002.png"}
+        assert {path.name for path in (folder / "panels").iterdir()} == {"epoch_0001.png", "epoch_0002.png"}
     assert best["max"] != best["min"]  # so in one of them the best is not the last
 
     # A resumed run knows of the best before it, though that lies in another folder.

@@ -105,6 +105,15 @@ class BestCheckpoint(ModelCheckpoint):
         """Take over what the checkpoint knows, whichever folder it was written to."""
         super().load_state_dict({**state_dict, "dirpath": self.dirpath})
 
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say so if there is no best one."""
+        super().on_train_end(trainer, pl_module)
+        if self.monitor and not self.best_model_path and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # see _write
+            rank_zero_info(
+                f"No validation took place, so there is no {self.filename}.ckpt; last.ckpt in the run's checkpoints "
+                "has the last whole epoch."
+            )
+
 
 class LastCheckpoint(BestCheckpoint):
     """Keeps ``last.ckpt``, the state after the last whole epoch, to resume from.
@@ -294,12 +303,13 @@ def _table(metrics: Mapping[str, Tensor], columns: Sequence[str]) -> Table:
 class ImagePanels(Callback):
     """Draws sources as the network saw them, fused images and dominance maps, into ``panels/`` of the run's folder.
 
-    Every validation gives one picture of the first validation samples, every test one of the first images of each set,
-    next to the methods the network is compared with. Loggers that take images get them as well.
+    Validations give pictures of the first validation samples, every test one of the first images of each set, next to
+    the methods the network is compared with. Loggers that take images get them as well.
 
     Args:
         count: scenes in a picture; 0 draws none.
-        every_n_epochs: how many epochs lie between two pictures in training.
+        every_n_epochs: how many epochs lie between two pictures in training. The next validation draws; so does the
+            last one of the training.
     """
 
     def __init__(self, count: int = 3, every_n_epochs: int = 1) -> None:
@@ -319,8 +329,13 @@ class ImagePanels(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep the first samples."""
-        if trainer.current_epoch % self.every_n_epochs == 0 and not trainer.sanity_checking:
+        if self._due(trainer) and not trainer.sanity_checking:
             self._keep(batch, outputs)
+
+    def _due(self, trainer: Trainer) -> bool:
+        done, between = trainer.current_epoch + 1, trainer.check_val_every_n_epoch or 1
+        last = trainer.max_epochs is not None and 0 < trainer.max_epochs < done + between
+        return last or done // self.every_n_epochs > (done - between) // self.every_n_epochs
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw them."""

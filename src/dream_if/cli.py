@@ -50,6 +50,7 @@ USELESS_WARNINGS = (
     "LightningCLI's args parameter is intended to run from within Python",  # it is: by main, with the same arguments
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",  # within Lightning
     "The `srun` command is available on your system but is not used",  # a cluster's front end is a fine place to try
+    "`ModelCheckpoint\\(monitor=.* could not find the monitored key",  # before a validation; BestCheckpoint tells
     "The number of training batches .* is smaller than the logging interval",  # losses are logged once an epoch
 )
 USELESS_MESSAGES = (

@@ -123,7 +123,7 @@ class TestManifest:
     def test_it_says_what_was_done_and_names_every_file(self, workspace: Path, run) -> None:
         made = run("degrade", "pairs", "out", "blur", "--arguments", "{sigma: [1, 2]}", "--seed", 3)
         assert made.status == 0, made.err
-        assert "Wrote 3 corrupted test pairs" in made.out
+        assert "Wrote 3 corrupted test pair(s)" in made.out
         manifest = json.loads(Path("out/manifest.json").read_text())
         told = {key: manifest[key] for key in ("set", "layout", "split", "kind", "level", "degrade", "seed")}
         assert told == {

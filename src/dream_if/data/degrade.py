@@ -63,7 +63,7 @@ def degrade(
     condition = Condition.of(kind, "", kind, **keys)
     manifest = write_degraded(Path(data).expanduser(), place, condition, layout)
     print(
-        f"Wrote {len(manifest['pairs'])} corrupted test pairs to {place}, with their hashes in manifest.json. A test "
+        f"Wrote {len(manifest['pairs'])} corrupted test pair(s) to {place}, with their hashes in manifest.json. A test "
         f"has the same inputs with --config {place / 'test.yaml'} --data.root {data}"
     )
     return 0

@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads",
         type=int,
         metavar="N",
-        help=f"images scored at the same time on the CPU (default: as many as there are free cores, {MOST} at most)",
+        help=f"images scored at the same time on the CPU ; if left out as many as there are free cores, {MOST} at most",
     )
     parser.add_argument(
         "--share",
@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch-size",
         type=int,
         metavar="N",
-        help="images of equal size scored together (default: 1 on the CPU, 8 elsewhere)",
+        help="images of equal size scored together ; if left out 1 on the CPU, 8 elsewhere",
     )
     parser.add_argument(
         "--resize",
@@ -93,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Score folders of fused images, and return the exit status.
+    """Score folders of fused images, of any method, against their sources.
 
     Args:
         options: what a parser with `add_arguments` returned.

@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help="figure to write: .png, .pdf or .svg")
     parser.add_argument(
-        "--scenes", metavar="A,B,...", help=f"stems of the pairs, a row each (default: the first {MOST} of the folder)"
+        "--scenes",
+        metavar="A,B,...",
+        help=f"stems of the pairs, a row each; if left out the first {MOST} of the folder",
     )
     parser.add_argument(
         "--zoom",
@@ -58,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="instead of methods, draw the dominance maps of a network at each level of its decoder",
     )
     parser.add_argument(
-        "--weights", help="the network for --dominance, as `dream-if fuse` takes it (default: the shipped small one)"
+        "--weights", help="the network for --dominance, as `dream-if fuse` takes it; if left out the shipped small one"
     )
     parser.add_argument("--width", type=float, default=1.4, metavar="INCHES", help="width of a column")
     parser.add_argument("--dpi", type=float, default=300, help="dots per inch of a PNG")

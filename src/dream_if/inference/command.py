@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dominance", action="store_true", help="write the dominance maps, too, as PNG of 16 bit")
     parser.add_argument(
-        "--format", choices=[ending[1:] for ending in ENDINGS], help="of pictures in a folder (default: png)"
+        "--format", choices=[ending[1:] for ending in ENDINGS], help="of pictures in a folder; PNG if left out"
     )
     add_machine(parser)
     parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="pairs of equal size fused together")
@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of a video: h264, h265, vp9, av1, or ffv1, which loses nothing; auto: vp9 for .webm, else h264",
     )
     parser.add_argument(
-        "--crf", type=int, metavar="N", help="quality of a video, smaller is better (default: that of the codec)"
+        "--crf", type=int, metavar="N", help="quality of a video, smaller is better; if left out the codec's own"
     )
     parser.add_argument("--threads", type=int, metavar="N", help="threads on the CPU; found out if left out")
 

@@ -32,5 +32,5 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
         "--max-memory",
         metavar="AMOUNT",
         help="what this process may hold in all, such as 4G, or 4096, in MiB: main memory for the CPU, the GPU's own "
-        "for a GPU. Larger pictures go in tiles (default: what it holds, and four fifths of what is free)",
+        "for a GPU. Larger pictures go in tiles. If left out: what it holds, and four fifths of what is free",
     )

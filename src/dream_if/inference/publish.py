@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Publish a run's weights, and return 0.
+    """Keep a run's best weights as two files, the weights and how they came about.
 
     Args:
         options: what a parser with `add_arguments` returned.
@@ -81,6 +81,8 @@ def publish(folder: Path, name: str, out: Path = SHIPPED, *, terms: str = "", co
             f"metrics.json ({error})."
         ) from error
     checkpoint = folder / "checkpoints/best.ckpt"
+    if not checkpoint.is_file():
+        raise InputError(f"{folder}: has no checkpoints/best.ckpt: the training ended before its first validation.")
     net = load_network(checkpoint).half()
     validation = torch.load(checkpoint, weights_only=True, map_location="cpu", mmap=True).get("validation", {})
     blob = save({key: tensor.contiguous() for key, tensor in net.state_dict().items()})

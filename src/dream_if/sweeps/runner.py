@@ -162,8 +162,10 @@ def _conclude(process: Process, board: Board) -> None:
         f" but left no results of its {point.last_stage} in {point.folder / RESULTS}, so it is not finished; take out "
         "what stops it early, such as --trainer.fast_dev_run or --print_config"
     )  # fmt: skip
-    board.print(f"{point.name} ended with status {status}{told}; the end of {point.log}:")
-    for line in process.last_lines():
+    said = process.last_lines()
+    words = "the end of" if said else "it said nothing in"
+    board.print(f"{point.name} ended with status {status}{told}; {words} {point.log}")
+    for line in said:
         board.print(f"  {line}")
 
 

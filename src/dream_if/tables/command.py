@@ -112,7 +112,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make a table of the paper from finished runs, or by running methods on test sets, and return the exit status.
+    """Make a table of the paper from finished runs, or by running methods on test sets.
 
     Args:
         options: what a parser with `add_arguments` returned.
