@@ -59,10 +59,12 @@ def test_pictures_come_at_validations_and_at_the_last_one(
     assert found == {f"epoch_{epoch:04d}.png" for epoch in drawn}
 
 
-def test_a_training_that_ends_before_it_validates_says_that_it_has_no_best(run, workspace: Path) -> None:
+def test_a_training_that_ends_before_it_validates_says_that_it_has_no_best(
+    run, workspace: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     outcome = run(*FIT, "--trainer.max_steps", 1)
     assert outcome.status == 0
-    assert "No validation took place, so there is no best.ckpt" in outcome.err
+    assert "No validation took place, so there is no best.ckpt" in caplog.text
     assert "HINT" not in outcome.err
     folder = workspace / "runs/dream-if/version_0"
     assert [path.name for path in (folder / "checkpoints").iterdir()] == ["last.ckpt"]

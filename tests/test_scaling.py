@@ -36,7 +36,7 @@ def plain(workspace: Path) -> Path:
     AdamW's first steps are as large for a gradient of rounding errors as for any other.
     """
     settings = yaml.safe_load((workspace / "tiny.yaml").read_text())
-    settings["model"]["optimizer"] = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.05}}
+    settings["model"]["optimizer"] = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.001}}
     settings["data"]["degradation"] = {"class_path": "dream_if.data.RandomDegradations"}
     settings["trainer"]["max_epochs"] = 3
     (workspace / "tiny.yaml").write_text(yaml.safe_dump(settings))
