@@ -6,6 +6,7 @@ import torch
 from dream_if.errors import InputError
 from dream_if.inference import Fuser, fuser
 from dream_if.inference.fuser import find_device, find_precision
+from dream_if.inference.tiles import cut
 from dream_if.models import DreamIF
 
 
@@ -70,6 +71,27 @@ class TestTiles:
         image = averaging(*sources(300, 500)).image
         assert image.max() - image.min() == pytest.approx(0.2, abs=1e-4)
         assert image.diff(dim=-1).abs().max() < 0.2 * 1.7 / 56  # a cosine ramp is at most pi/2 as steep as a line
+
+    def test_tiles_look_like_the_whole_image(self, tiny_net):
+        """Global attention and prompts are those of the image, so that its tiles are as bright as they were whole."""
+        torch.manual_seed(0)
+        net = DreamIF(**tiny_net)
+        with torch.no_grad():
+            for name, weight in net.named_parameters():
+                if name.endswith(("project_out.weight", "components")):
+                    weight *= 4  # so that attention and prompts have a say, as after training
+        visible, infrared = sources(256, 320)
+        visible, infrared = visible * torch.linspace(0, 1, 320), infrared * torch.linspace(1, 0, 256)[:, None]
+        free = Fuser(net, device="cpu", precision="float32")
+        whole, size = free(visible, infrared).image, (192, 192)
+        tiled, apart = torch.zeros_like(whole[0]), torch.zeros_like(whole[0])
+        with torch.inference_mode():
+            free.add_tiles(tiled, visible, infrared, size)
+            for tile in cut(256, 320, size):
+                part = (..., tile.rows, tile.columns)
+                apart[part] += free(visible[part], infrared[part]).image[0] * tile.weight
+        far, near = ((image - whole[0]).abs().mean() for image in (apart, tiled))
+        assert near < far / 5
 
     def test_a_batch_that_does_not_fit_goes_in_parts(self, averaging, room_for):
         visible, infrared = sources(40, 50, batch=5)
@@ -170,6 +192,20 @@ def test_compiled_is_the_same(tiny_net):
     expected = Fuser(net, device="cpu", precision="float32")(visible, infrared).image
     compiled = Fuser(net, device="cpu", precision="float32", compiled=True)
     torch.testing.assert_close(compiled(visible, infrared).image, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.slow
+def test_compiled_tiles_are_the_same(tiny_net):
+    """And there is code for tiles, not for each tile: torch stops compiling after eight."""
+    torch.manual_seed(0)
+    torch.compiler.reset()
+    net = DreamIF(**tiny_net).eval()
+    visible, infrared = sources(448, 576)
+    expected, found = torch.zeros(5, 448, 576), torch.zeros(5, 448, 576)
+    with torch.inference_mode(), torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):
+        Fuser(net, device="cpu", precision="float32").add_tiles(expected, visible, infrared, (192, 192))
+        Fuser(net, device="cpu", precision="float32", compiled=True).add_tiles(found, visible, infrared, (192, 192))
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.gpu

@@ -12,6 +12,7 @@ from dream_if.inference.memory import SPARE, bytes_per_pixel, free_memory, used_
 from dream_if.inference.tiles import GRID, SMALLEST, cut, tile_size
 from dream_if.models import DreamIF
 from dream_if.models.dream_if import check_shapes
+from dream_if.models.tiled import TiledImage
 
 __all__ = ["PRECISIONS", "Fused", "Fuser", "Precision"]
 
@@ -136,7 +137,7 @@ class Fuser:
         return size
 
     def add_tiles(self, result: Tensor, visible: Tensor, infrared: Tensor, size: tuple[int, int]) -> None:
-        """Fuse one pair in tiles, and add them up.
+        """Fuse one pair in tiles, as parts of one image, and add them up.
 
         Args:
             result: (3, H, W) zeros for the fused image, or (5, H, W) for the dominance maps as well.
@@ -144,10 +145,15 @@ class Fuser:
             infrared: (1, 1, H, W) in [0, 1].
             size: height and width of the tiles, as `tile_size` chose it.
         """
-        for tile in cut(result.shape[-2], result.shape[-1], size):
-            part = (..., tile.rows, tile.columns)
-            fused = self._fused(visible[part], infrared[part], len(result))[0]
-            result[part] += (fused * tile.weight.to(fused.device)).to(result.device)
+        height, width = result.shape[-2:]
+        with TiledImage(self.net, height, width) as image:
+            for phase in ("note", "apply") if image.modules else ("apply",):
+                for tile in cut(height, width, size):
+                    part = (..., tile.rows, tile.columns)
+                    image.next(phase, tile.rows, tile.columns)
+                    fused = self._fused(visible[part], infrared[part], len(result))[0]
+                    if phase == "apply":
+                        result[part] += (fused * tile.weight.to(fused.device)).to(result.device)
 
     def _fused(self, visible: Tensor, infrared: Tensor, channels: int) -> Tensor:
         """(B, 3, H, W) and (B, 1, H, W) -> the fused image in [0, 1], and with 5 channels the maps."""

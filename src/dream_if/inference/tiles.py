@@ -12,7 +12,7 @@ GRID = 8
 """Tiles begin at multiples of this, where the network's coarsest level has a pixel, as in the whole image."""
 
 OVERLAP = 64
-"""Pixels that neighbours share, or a few less; docs/fuse.md has what more and less does."""
+"""Pixels that neighbours share, or a few less: convolutions near a tile's border see zeros instead of the image."""
 
 SMALLEST = 3 * OVERLAP
 """Least side of a tile along an axis that is cut: with less the network would see little but overlaps."""

@@ -5,11 +5,11 @@ alike with the same weights; only `CrossEnhancement` looks from one to the other
 """
 
 import torch
-import torch.nn.functional as F
 from einops import einsum
 from torch import Tensor, nn
 
 from dream_if.models.restormer import TransformerBlock
+from dream_if.models.tiled import WholeImage
 
 __all__ = [
     "CrossEnhancement",
@@ -85,16 +85,17 @@ class PromptGenerator(nn.Module):
 
     def __init__(self, dim: int, prompt_dim: int, prompt_size: int, num_prompts: int = 5) -> None:
         super().__init__()
+        self.whole_image = WholeImage()
         self.components = nn.Parameter(torch.rand(num_prompts, prompt_dim, prompt_size, prompt_size))
         self.weights = nn.Linear(dim + 1, num_prompts)
         self.conv = nn.Conv2d(prompt_dim, prompt_dim, 3, padding=1, bias=False)
 
     def forward(self, features: Tensor, dominance: Tensor) -> Tensor:
         """(2B, C, H, W) and (2B, 1, H, W) -> prompt (2B, prompt_dim, H, W)."""
-        summary = torch.cat([features.mean(dim=(2, 3)), dominance.mean(dim=(2, 3))], dim=1)
+        (summary,) = self.whole_image(torch.cat([features.mean(dim=(2, 3)), dominance.mean(dim=(2, 3))], dim=1))
         weights = self.weights(summary).softmax(dim=1)
         prompt = einsum(weights, self.components.to(weights.dtype), "b n, n c h w -> b c h w")
-        prompt = F.interpolate(prompt, size=features.shape[-2:], mode="bilinear")
+        prompt = self.whole_image.stretch(prompt, *features.shape[-2:])
         return self.conv(prompt.contiguous(memory_format=torch.channels_last))
 
 
