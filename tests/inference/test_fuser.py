@@ -1,5 +1,7 @@
 """`Fuser`: any size, whole or in tiles, on the device and in the precision that are there."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -92,6 +94,16 @@ class TestTiles:
                 apart[part] += free(visible[part], infrared[part]).image[0] * tile.weight
         far, near = ((image - whole[0]).abs().mean() for image in (apart, tiled))
         assert near < far / 5
+
+    def test_threads_that_share_a_fuser_do_not_meet_in_the_network(self, net, room_for):
+        fuser = Fuser(net, device="cpu", precision="float32")
+        pairs = [sources(200, 210), sources(64, 64), sources(208, 200)]
+        room_for(192 * 192)
+        expected = [fuser(*pair).image for pair in pairs]
+        with ThreadPoolExecutor(3) as pool:
+            found = list(pool.map(lambda pair: fuser(*pair).image, pairs * 2))
+        for image, same in zip(found, expected * 2, strict=True):
+            assert torch.equal(image, same)
 
     def test_a_batch_that_does_not_fit_goes_in_parts(self, averaging, room_for):
         visible, infrared = sources(40, 50, batch=5)

@@ -2,6 +2,7 @@
 
 import math
 from contextlib import nullcontext
+from threading import Lock
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -67,6 +68,7 @@ class Fuser:
         self.precision = find_precision(precision, self.device)
         self.max_memory = max_memory
         self.net = net.eval().to(self.device)
+        self._turn = Lock()  # the network keeps in mind what tiles it has seen, so threads take turns
         if compiled:
             self.net.compile()
         self.has_dominance: bool = net.config["use_rd"]
@@ -97,13 +99,14 @@ class Fuser:
         size = None if together >= 1 else self._tile_size(height, width, pixels)
         result = visible.new_zeros((count, channels, height, width), dtype=torch.float32)
         try:
-            if size is not None:
-                for index in range(count):
-                    self.add_tiles(result[index], visible[index : index + 1], infrared[index : index + 1], size)
-            else:
-                for start in range(0, count, together):
-                    part = slice(start, start + together)
-                    result[part] = self._fused(visible[part], infrared[part], channels).to(result.device)
+            with self._turn:
+                if size is not None:
+                    for index in range(count):
+                        self.add_tiles(result[index], visible[index : index + 1], infrared[index : index + 1], size)
+                else:
+                    for start in range(0, count, together):
+                        part = slice(start, start + together)
+                        result[part] = self._fused(visible[part], infrared[part], channels).to(result.device)
         except RuntimeError as error:  # torch.OutOfMemoryError is one, the CPU's has no class of its own
             if "memory" not in str(error):
                 raise
