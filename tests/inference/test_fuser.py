@@ -95,15 +95,28 @@ class TestTiles:
         far, near = ((image - whole[0]).abs().mean() for image in (apart, tiled))
         assert near < far / 5
 
-    def test_threads_that_share_a_fuser_do_not_meet_in_the_network(self, net, room_for):
-        fuser = Fuser(net, device="cpu", precision="float32")
-        pairs = [sources(200, 210), sources(64, 64), sources(208, 200)]
+    def test_threads_that_share_a_network_do_not_meet_in_it(self, net, room_for):
+        pairs = [sources(200, 210), sources(64, 64)]
         room_for(192 * 192)
-        expected = [fuser(*pair).image for pair in pairs]
-        with ThreadPoolExecutor(3) as pool:
-            found = list(pool.map(lambda pair: fuser(*pair).image, pairs * 2))
+        expected = [Fuser(net, device="cpu", precision="float32")(*pair).image for pair in pairs]
+        with ThreadPoolExecutor(2) as pool:
+            found = pool.map(lambda pair: Fuser(net, device="cpu", precision="float32")(*pair).image, pairs * 2)
         for image, same in zip(found, expected * 2, strict=True):
             assert torch.equal(image, same)
+
+    def test_overlaps_do_not_count_twice(self, net):
+        """What looks at the whole image sees a bright stripe, where tiles overlap, as it is in the image."""
+        visible, infrared = sources(192, 320)
+        visible[..., 128:192] = 1
+        fuser = Fuser(net, device="cpu", precision="float32")
+        seen = []
+        hook = net.encoder.embed.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0][0]))
+        with torch.inference_mode():
+            fuser.add_tiles(torch.zeros(3, 192, 320), visible, infrared, (192, 192))
+        hook.remove()
+        noted, tiles = seen[:2], seen[2:]
+        torch.testing.assert_close(torch.cat(noted, dim=-1), visible[0])
+        assert [tile.shape[-1] for tile in tiles] == [192, 192]
 
     def test_a_batch_that_does_not_fit_goes_in_parts(self, averaging, room_for):
         visible, infrared = sources(40, 50, batch=5)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from dream_if.inference.tiles import GRID, OVERLAP, SMALLEST, cut, tile_size
+from dream_if.inference.tiles import GRID, OVERLAP, SMALLEST, cut, parts, tile_size
 
 SIZES = [
     (1024, 1280, 400_000),
@@ -42,6 +42,16 @@ class TestTiles:
             starts = sorted(spans)
             for before, after in pairwise(starts):
                 assert spans[before] - after >= OVERLAP - GRID
+
+    def test_parts_are_the_image_without_overlap(self, height, width, pixels):
+        size = tile_size(height, width, pixels)
+        count = torch.zeros(height, width)
+        for rows, columns in parts(height, width, size):
+            assert rows.start % GRID == columns.start % GRID == 0
+            assert rows.stop - rows.start <= size[0]
+            assert columns.stop - columns.start <= size[1]
+            count[rows, columns] += 1
+        assert (count == 1).all()
 
     def test_the_weights_of_edges_are_faint_inside_the_image(self, height, width, pixels):
         for tile in cut(height, width, tile_size(height, width, pixels)):

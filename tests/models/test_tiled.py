@@ -1,5 +1,8 @@
 """Tiles as parts of one image: what looks at the whole image finds the same in every tile."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,11 +10,11 @@ from torch import nn
 
 from dream_if.models import DreamIF
 from dream_if.models.enhancement import PromptGenerator
-from dream_if.models.restormer import MDTA, TransformerBlock
-from dream_if.models.tiled import TiledImage, WholeImage
+from dream_if.models.restormer import TransformerBlock
+from dream_if.models.tiled import TiledImage, of_whole_image, stretched
 
 WHOLE = (48, 64)
-PARTS = [(slice(top, top + 24), slice(left, left + 32)) for top in (0, 24) for left in (0, 32)]
+PARTS = [(rows, columns) for rows in (slice(0, 16), slice(16, 48)) for columns in (slice(0, 40), slice(40, 64))]
 
 
 @pytest.fixture(autouse=True)
@@ -19,16 +22,16 @@ def _seed():
     torch.manual_seed(0)
 
 
-def in_tiles(module: nn.Module, forward, *inputs: torch.Tensor) -> torch.Tensor:
-    """Run a module over four tiles, twice, and put together what it makes of them."""
-    with torch.no_grad(), TiledImage(module, *WHOLE) as image:
+def by_tiles(forward: Callable[..., torch.Tensor], *inputs: torch.Tensor) -> torch.Tensor:
+    """Run a module over four tiles, after noting them, and put together what it makes of them."""
+    found = {}
+    with torch.no_grad(), TiledImage(*WHOLE) as image:
         for phase in ("note", "apply"):
-            found = []
             for part in PARTS:
-                image.next(phase, *part)
-                found.append(forward(*(x[..., *part] for x in inputs)))
-    above, below = torch.cat(found[:2], dim=-1), torch.cat(found[2:], dim=-1)
-    return torch.cat([above, below], dim=-2)
+                image.next_input(phase, *part)
+                found[str(part)] = forward(*(x[..., *part] for x in inputs))
+    first, second, third, fourth = (found[str(part)] for part in PARTS)
+    return torch.cat([torch.cat([first, second], dim=-1), torch.cat([third, fourth], dim=-1)], dim=-2)
 
 
 def pointwise(module: nn.Module) -> nn.Module:
@@ -49,7 +52,7 @@ def test_attention_is_that_over_the_whole_image(monkeypatch, by_strips):
     with torch.no_grad():
         expected, alone = block(features), torch.cat([block(half) for half in features.chunk(2, dim=-1)], dim=-1)
     assert (alone - expected).abs().max() > 1e-3  # a hundred times what is allowed below
-    torch.testing.assert_close(in_tiles(block, block, features), expected)
+    torch.testing.assert_close(by_tiles(block, features), expected)
 
 
 def test_prompts_are_those_of_the_whole_image():
@@ -58,7 +61,7 @@ def test_prompts_are_those_of_the_whole_image():
     dominance = torch.rand(2, 1, *WHOLE)
     with torch.no_grad():
         expected = module(features, dominance)
-    torch.testing.assert_close(in_tiles(module, module, features, dominance), expected)
+    torch.testing.assert_close(by_tiles(module, features, dominance), expected)
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
@@ -67,33 +70,39 @@ def test_a_stretched_part_is_a_part_of_what_is_stretched(level, size):
     prompt = torch.randn(2, 3, size, size)
     rows, columns = slice(16 >> level, 40 >> level), slice(8 >> level, 64 >> level)
     expected = F.interpolate(prompt, size=(80 >> level, 104 >> level), mode="bilinear")[..., rows, columns]
-    module = WholeImage()
-    with TiledImage(module, 78, 99) as image:
-        image.next("apply", slice(16, 40), slice(8, 64))
-        torch.testing.assert_close(module.stretch(prompt, *expected.shape[-2:]), expected)
+    with TiledImage(78, 99) as image:
+        image.next_input("apply", slice(16, 40), slice(8, 64))
+        torch.testing.assert_close(stretched(prompt, *expected.shape[-2:]), expected)
 
 
-def test_averages_keep_their_precision():
-    """A sum of many tiles in bfloat16 would stand still."""
-    attention = MDTA(4, 1)
-    with TiledImage(attention, 8, 8 * 300) as image:
+def test_means_keep_their_precision():
+    """A sum of many parts in bfloat16 would stand still."""
+    module = nn.Identity()
+    with TiledImage(8, 8 * 300) as image:
         for phase in ("note", "apply"):
-            for tile in range(300):
-                image.next(phase, slice(0, 8), slice(8 * tile, 8 * tile + 8))
-                own = torch.tensor([1.0 if tile else 0.0], dtype=torch.bfloat16)
-                (found,) = attention.whole_image(own)
+            for place in range(300):
+                image.next_input(phase, slice(0, 8), slice(8 * place, 8 * place + 8))
+                own = torch.tensor([1.0 if place else 0.0], dtype=torch.bfloat16)
+                (found,) = of_whole_image(module, own)
     assert found.dtype == torch.bfloat16
     assert found.item() == pytest.approx(299 / 300, abs=2**-9)
 
 
-def test_afterwards_the_network_is_as_before(tiny_net):
+def test_the_network_itself_stays_as_it_is(tiny_net):
     net = DreamIF(**tiny_net).eval()
     sources = torch.rand(1, 3, 32, 40), torch.rand(1, 1, 32, 40)
     with torch.no_grad():
         expected = net(*sources).fused
-        with pytest.raises(KeyboardInterrupt), TiledImage(net, 32, 72) as image:  # noqa: PT012
-            image.next("note", slice(0, 32), slice(0, 40))
+        with pytest.raises(KeyboardInterrupt), TiledImage(32, 72) as image:  # noqa: PT012
+            image.next_input("note", slice(0, 32), slice(0, 40))
             net(*sources)
             raise KeyboardInterrupt
         assert torch.equal(net(*sources).fused, expected)
-    assert not any("whole_image" in name for name in net.state_dict())
+        with TiledImage(32, 72) as image, ThreadPoolExecutor(1) as other:
+            image.next_input("note", slice(0, 32), slice(0, 40))
+            assert torch.equal(other.submit(no_grad(net), *sources).result(), expected)
+
+
+def no_grad(net: DreamIF) -> Callable[..., torch.Tensor]:
+    """The network without gradient, which is a setting of each thread."""
+    return torch.no_grad()(lambda *sources: net(*sources).fused)

@@ -2,7 +2,6 @@
 
 import math
 from contextlib import nullcontext
-from threading import Lock
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from dream_if.errors import InputError
 from dream_if.inference.memory import SPARE, bytes_per_pixel, free_memory, used_memory
-from dream_if.inference.tiles import GRID, SMALLEST, cut, tile_size
+from dream_if.inference.tiles import GRID, SMALLEST, cut, parts, tile_size
 from dream_if.models import DreamIF
 from dream_if.models.dream_if import check_shapes
 from dream_if.models.tiled import TiledImage
@@ -47,7 +46,8 @@ class Fuser:
         device: ``auto``: the first GPU of CUDA, else the CPU; or a device of torch, such as ``cpu`` or ``cuda:1``.
         precision: ``auto``: bfloat16 where the device computes in it, else float32.
         max_memory: bytes that this process may hold in all, main memory for the CPU and the device's own elsewhere.
-            None for what is there, and four fifths of what is free. An image that needs more goes through in tiles.
+            None for what is there, and four fifths of what is free. An image that needs more goes through in tiles,
+            in twice the time.
         compiled: let `torch.compile` make the network faster: minutes for the first image, and for the first of another
             size, after which sizes are free.
 
@@ -68,7 +68,6 @@ class Fuser:
         self.precision = find_precision(precision, self.device)
         self.max_memory = max_memory
         self.net = net.eval().to(self.device)
-        self._turn = Lock()  # the network keeps in mind what tiles it has seen, so threads take turns
         if compiled:
             self.net.compile()
         self.has_dominance: bool = net.config["use_rd"]
@@ -99,14 +98,13 @@ class Fuser:
         size = None if together >= 1 else self._tile_size(height, width, pixels)
         result = visible.new_zeros((count, channels, height, width), dtype=torch.float32)
         try:
-            with self._turn:
-                if size is not None:
-                    for index in range(count):
-                        self.add_tiles(result[index], visible[index : index + 1], infrared[index : index + 1], size)
-                else:
-                    for start in range(0, count, together):
-                        part = slice(start, start + together)
-                        result[part] = self._fused(visible[part], infrared[part], channels).to(result.device)
+            if size is not None:
+                for index in range(count):
+                    self.add_tiles(result[index], visible[index : index + 1], infrared[index : index + 1], size)
+            else:
+                for start in range(0, count, together):
+                    part = slice(start, start + together)
+                    result[part] = self._fused(visible[part], infrared[part], channels).to(result.device)
         except RuntimeError as error:  # torch.OutOfMemoryError is one, the CPU's has no class of its own
             if "memory" not in str(error):
                 raise
@@ -140,7 +138,7 @@ class Fuser:
         return size
 
     def add_tiles(self, result: Tensor, visible: Tensor, infrared: Tensor, size: tuple[int, int]) -> None:
-        """Fuse one pair in tiles, as parts of one image, and add them up.
+        """Fuse one pair in tiles, as parts of one image, and add them up. It goes through twice, see `TiledImage`.
 
         Args:
             result: (3, H, W) zeros for the fused image, or (5, H, W) for the dominance maps as well.
@@ -149,14 +147,15 @@ class Fuser:
             size: height and width of the tiles, as `tile_size` chose it.
         """
         height, width = result.shape[-2:]
-        with TiledImage(self.net, height, width) as image:
-            for phase in ("note", "apply") if image.modules else ("apply",):
-                for tile in cut(height, width, size):
-                    part = (..., tile.rows, tile.columns)
-                    image.next(phase, tile.rows, tile.columns)
-                    fused = self._fused(visible[part], infrared[part], len(result))[0]
-                    if phase == "apply":
-                        result[part] += (fused * tile.weight.to(fused.device)).to(result.device)
+        with TiledImage(height, width) as image:
+            for rows, columns in parts(height, width, size):
+                image.next_input("note", rows, columns)
+                self._fused(visible[..., rows, columns], infrared[..., rows, columns], 3)
+            for tile in cut(height, width, size):
+                image.next_input("apply", tile.rows, tile.columns)
+                part = (..., tile.rows, tile.columns)
+                fused = self._fused(visible[part], infrared[part], len(result))[0]
+                result[part] += (fused * tile.weight.to(fused.device)).to(result.device)
 
     def _fused(self, visible: Tensor, infrared: Tensor, channels: int) -> Tensor:
         """(B, 3, H, W) and (B, 1, H, W) -> the fused image in [0, 1], and with 5 channels the maps."""

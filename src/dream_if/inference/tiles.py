@@ -1,12 +1,13 @@
 """Cutting an image into overlapping tiles, and weights that blend them without a seam."""
 
 from collections.abc import Iterator
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["GRID", "OVERLAP", "Tile", "cut", "tile_size"]
+__all__ = ["GRID", "OVERLAP", "Tile", "cut", "parts", "tile_size"]
 
 GRID = 8
 """Tiles begin at multiples of this, where the network's coarsest level has a pixel, as in the whole image."""
@@ -68,6 +69,18 @@ def cut(height: int, width: int, size: tuple[int, int]) -> Iterator[Tile]:
     for rows, down in _spans(height, size[0]):
         for columns, weights in across:
             yield Tile(rows, columns, down[:, None] * weights)
+
+
+def parts(height: int, width: int, size: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of parts that are the image without overlap, none larger than a tile, all about equal."""
+
+    def along(length: int, side: int) -> list[slice]:
+        cells = -(-length // GRID)
+        count = -(-cells * GRID // side)
+        ends = [min(GRID * round(cells * place / count), length) for place in range(count + 1)]
+        return [slice(start, end) for start, end in pairwise(ends)]
+
+    yield from product(along(height, size[0]), along(width, size[1]))
 
 
 def _side(length: int, count: int) -> int:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from dream_if.models.enhancement import RelativeEnhancement, halves
 from dream_if.models.restormer import Downsample, PatchEmbedding, TransformerBlock, Upsample, blocks
 from dream_if.models.shipped import SHIPPED, read_weights, shipped
+from dream_if.models.tiled import in_tiles
 
 __all__ = ["DreamIF", "FusionOutput"]
 
@@ -210,12 +211,17 @@ class DreamIF(
                 module.recompute = recompute
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Run everything but padding and cropping through ``torch.compile``, which takes the same arguments."""
+        """Run everything but padding and cropping through ``torch.compile``, which takes the same arguments.
+
+        Tiles of a `TiledImage` go uncompiled.
+        """
         # einops notes each type it meets, and compiled code is bound to these notes: it has to meet both kinds of
         # tensor now, or the second call compiles everything again.
         for tensor in (torch.empty(1), next(self.parameters())):
             rearrange(tensor, "... -> ...")
-        self.fuse_stacked = torch.compile(self.fuse_stacked, *args, **kwargs)  # type: ignore[method-assign]
+        eager, compiled = self.fuse_stacked, torch.compile(self.fuse_stacked, *args, **kwargs)
+        # What tiles of one image note of each other is no part of compiled code.
+        self.fuse_stacked = lambda sources: (eager if in_tiles() else compiled)(sources)  # type: ignore[method-assign]
 
     def forward(self, visible: Tensor, infrared: Tensor) -> FusionOutput:
         """Fuse a batch of pairs.

@@ -9,7 +9,7 @@ from einops import einsum
 from torch import Tensor, nn
 
 from dream_if.models.restormer import TransformerBlock
-from dream_if.models.tiled import WholeImage
+from dream_if.models.tiled import of_whole_image, stretched
 
 __all__ = [
     "CrossEnhancement",
@@ -85,17 +85,18 @@ class PromptGenerator(nn.Module):
 
     def __init__(self, dim: int, prompt_dim: int, prompt_size: int, num_prompts: int = 5) -> None:
         super().__init__()
-        self.whole_image = WholeImage()
         self.components = nn.Parameter(torch.rand(num_prompts, prompt_dim, prompt_size, prompt_size))
         self.weights = nn.Linear(dim + 1, num_prompts)
         self.conv = nn.Conv2d(prompt_dim, prompt_dim, 3, padding=1, bias=False)
 
     def forward(self, features: Tensor, dominance: Tensor) -> Tensor:
         """(2B, C, H, W) and (2B, 1, H, W) -> prompt (2B, prompt_dim, H, W)."""
-        (summary,) = self.whole_image(torch.cat([features.mean(dim=(2, 3)), dominance.mean(dim=(2, 3))], dim=1))
+        height, width = features.shape[-2:]
+        summary = torch.cat([features.mean(dim=(2, 3)), dominance.mean(dim=(2, 3))], dim=1)
+        (summary,) = of_whole_image(self, summary, weight=height * width)
         weights = self.weights(summary).softmax(dim=1)
         prompt = einsum(weights, self.components.to(weights.dtype), "b n, n c h w -> b c h w")
-        prompt = self.whole_image.stretch(prompt, *features.shape[-2:])
+        prompt = stretched(prompt, height, width)
         return self.conv(prompt.contiguous(memory_format=torch.channels_last))
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from dream_if.models.strips import block_by_strips, worth_it
-from dream_if.models.tiled import WholeImage
+from dream_if.models.tiled import of_whole_image
 
 __all__ = ["GDFN", "MDTA", "ChannelLayerNorm", "Downsample", "PatchEmbedding", "TransformerBlock", "Upsample", "blocks"]
 
@@ -63,7 +63,6 @@ class MDTA(nn.Module):
         if dim % num_heads:
             raise ValueError(f"num_heads must divide its level's channels, got {num_heads} heads for {dim} channels.")
         self.num_heads = num_heads
-        self.whole_image = WholeImage()
         self.temperature = nn.Parameter(torch.ones(num_heads, 1, 1))
         self.qkv = nn.Conv2d(dim, 3 * dim, 1, bias=False)
         self.qkv_depthwise = nn.Conv2d(3 * dim, 3 * dim, 3, padding=1, groups=3 * dim, bias=False)
@@ -96,7 +95,7 @@ class MDTA(nn.Module):
         Returns:
             (B, C, C), from the value's channels to the output's.
         """
-        product, query_squares, key_squares = self.whole_image(product, query_squares, key_squares)
+        product, query_squares, key_squares = of_whole_image(self, product, query_squares, key_squares)
         heads, exact = self.num_heads, query_squares.dtype
         with torch.autocast(product.device.type, enabled=False):
             product = rearrange(product, "b (h c) (g d) -> b c d h g", h=heads, g=heads).diagonal(dim1=-2, dim2=-1)

@@ -1,135 +1,131 @@
 """Tiles that the network treats as parts of one image.
 
-Two of its modules look at an image as a whole: attention by sums over all pixels, and prompts by means over them and by
-the place where a pixel lies. Tile by tile they would judge each tile by itself, and tiles of one image come out in
-different brightness. So the tiles go through twice: first these modules note their statistics of every tile, then they
-take the averages over all tiles in place of a tile's own.
+Two of its modules look at an image as a whole: attention by sums over all pixels, prompts by means over them and by the
+place where a pixel lies. Tile by tile they would judge each tile by itself, and tiles of one image would come out in
+different brightness. So the image goes through twice: first in parts, of which these modules note their statistics,
+then in tiles, for which they take what comes of all parts together.
 
-What is left of a difference: in the first round a module notes what comes of the ones before it, which still went by
-the single tile.
+What is left of a difference: while parts are noted, a module's input comes of modules that still went by the single
+part.
 """
 
+from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Literal, NamedTuple, Self
+from typing import Literal, Self
 
 import torch
 import torch.nn.functional as F
 from einops import einsum
 from torch import Tensor, nn
 
-__all__ = ["Place", "TiledImage", "WholeImage"]
+__all__ = ["TiledImage", "in_tiles", "of_whole_image", "stretched"]
+
+_image: ContextVar["TiledImage | None"] = ContextVar("_image", default=None)
 
 
-class Place(NamedTuple):
-    """Where a tile lies, in pixels of full resolution, all multiples of 8.
+def in_tiles() -> bool:
+    """Whether the network's input is a tile, or a part, of a `TiledImage`. Not so in compiled or exported code."""
+    return not torch.compiler.is_compiling() and _image.get() is not None
 
-    Attributes:
-        rows: of the image that the tile has.
-        columns: likewise.
-        height: of the image.
-        width: of the image.
+
+def of_whole_image(module: nn.Module, *statistics: Tensor, weight: float = 1) -> tuple[Tensor, ...]:
+    """What a module of the network is to know of the whole image, if its input is a tile: the mean over all parts.
+
+    Args:
+        module: that asks.
+        statistics: of its input: sums of which only the ratios matter, or means.
+        weight: of this input in the mean over all: its number of pixels for means, one for sums.
+
+    Returns:
+        The statistics, of the same shapes and types; of the input itself if that is all there is.
     """
-
-    rows: slice
-    columns: slice
-    height: int
-    width: int
+    image = _image.get() if in_tiles() else None
+    return statistics if image is None else image.averaged(module, statistics, weight)
 
 
-class WholeImage(nn.Module):
-    """What a module of the network knows of the whole image, where its input may be a tile. It has no parameters.
+def stretched(components: Tensor, height: int, width: int) -> Tensor:
+    """What the input has of components that are stretched over the whole image, by bilinear interpolation.
 
-    Attributes:
-        phase: ``alone``: the input is all there is. ``note``: it is a tile whose statistics are added to the others'.
-            ``apply``: it is a tile, and the averages over all of them count.
-        place: of the tile; None if the input is all there is.
+    Args:
+        components: (B, C, h, w).
+        height: of the input.
+        width: of the input.
+
+    Returns:
+        (B, C, height, width).
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.forget()
-
-    def forget(self) -> None:
-        """Take the next input for all there is."""
-        self.phase: Literal["alone", "note", "apply"] = "alone"
-        self.place: Place | None = None
-        self.tiles = 0
-        self.noted: tuple[Tensor, ...] = ()
-
-    def forward(self, *statistics: Tensor) -> tuple[Tensor, ...]:
-        """Statistics of the input -> those that count, of the same shapes and types.
-
-        The average is one over tiles, which are of equal size but for a few pixels. So statistics are means, or sums
-        of which only the ratios matter.
-        """
-        return statistics if self.phase == "alone" else self._of_all_tiles(*statistics)
-
-    def stretch(self, prompt: Tensor, height: int, width: int) -> Tensor:
-        """(B, C, h, w) components -> what the input has of them, (B, C, height, width), bilinearly interpolated.
-
-        They are stretched over the whole image.
-        """
-        if self.phase == "alone":
-            return F.interpolate(prompt, size=(height, width), mode="bilinear")
-        return self._part_of_stretched(prompt, height)
-
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # compiled code would be bound to one place and to one count
-    def _of_all_tiles(self, *statistics: Tensor) -> tuple[Tensor, ...]:
-        if self.phase == "apply":
-            return tuple((sum_ / self.tiles).to(own.dtype) for sum_, own in zip(self.noted, statistics, strict=True))
-        exact = tuple(own.to(torch.promote_types(own.dtype, torch.float32)) for own in statistics)
-        self.noted = tuple(map(torch.add, self.noted, exact)) if self.noted else exact
-        self.tiles += 1
-        return statistics
-
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def _part_of_stretched(self, prompt: Tensor, height: int) -> Tensor:
-        """The tile's part alone: stretched over the image, prompts may not fit in memory.
-
-        Bilinear interpolation is one along the rows and one along the columns, of which those of the tile are taken.
-        """
-        assert self.place is not None
-        rows, columns = self.place.rows, self.place.columns
-        shrunk = (rows.stop - rows.start) // height  # of the level
-
-        def along(count: int, side: int, span: slice) -> Tensor:
-            weights = F.interpolate(torch.eye(count, device=prompt.device)[None], size=side // shrunk, mode="linear")
-            return weights[0, :, span.start // shrunk : span.stop // shrunk]
-
-        down = along(prompt.shape[2], self.place.height, rows)
-        across = along(prompt.shape[3], self.place.width, columns)
-        with torch.autocast(prompt.device.type, enabled=False):
-            return einsum(prompt.float(), down, across, "b c y x, y h, x w -> b c h w").to(prompt.dtype)
+    image = _image.get() if in_tiles() else None
+    if image is None:
+        return F.interpolate(components, size=(height, width), mode="bilinear")
+    return image.part_of_stretched(components, height)
 
 
 class TiledImage:
-    """One image that goes through a network tile by tile. As a context manager, which ends with the network as before.
+    """One image that goes through a network in tiles. A context manager: within, the network's inputs are its tiles.
+
+    What is noted lives here, by module, and in the context of the thread: the network itself stays as it is.
 
     Args:
-        net: the network.
         height: of the image, before padding.
         width: likewise.
     """
 
-    def __init__(self, net: nn.Module, height: int, width: int) -> None:
-        self.modules = [module for module in net.modules() if isinstance(module, WholeImage)]
+    def __init__(self, height: int, width: int) -> None:
         self.height, self.width = padded(height), padded(width)
+        self._phase: Literal["note", "apply"] = "note"
+        self._rows, self._columns = slice(0, self.height), slice(0, self.width)
+        self._sums: dict[nn.Module, tuple[Tensor, ...]] = {}
+        self._weights: dict[nn.Module, float] = {}
+        self._token: Token[TiledImage | None] | None = None
 
     def __enter__(self) -> Self:
+        self._token = _image.set(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for module in self.modules:
-            module.forget()
+        if self._token is not None:
+            _image.reset(self._token)
 
-    def next(self, phase: Literal["note", "apply"], rows: slice, columns: slice) -> None:
-        """Say which tile comes next, beginning at multiples of 8, and whether its statistics are noted or all applied.
+    def next_input(self, phase: Literal["note", "apply"], rows: slice, columns: slice) -> None:
+        """Say what the network gets next.
 
-        Every tile is to be noted before any takes what was noted.
+        Args:
+            phase: ``note``: a part, whose statistics are noted. All parts come before the first tile, and together they
+                are the image, without overlap. ``apply``: a tile, for which those of all parts count.
+            rows: where it lies; it begins at a multiple of 8.
+            columns: likewise.
         """
-        rows, columns = (slice(span.start, padded(span.stop)) for span in (rows, columns))
-        for module in self.modules:
-            module.phase, module.place = phase, Place(rows, columns, self.height, self.width)
+        self._phase = phase
+        self._rows, self._columns = (slice(span.start, padded(span.stop)) for span in (rows, columns))
+
+    def averaged(self, module: nn.Module, statistics: tuple[Tensor, ...], weight: float) -> tuple[Tensor, ...]:
+        """See `of_whole_image`. Sums are kept in float32 at least."""
+        if self._phase == "apply":
+            whole = zip(self._sums[module], statistics, strict=True)
+            return tuple((total / self._weights[module]).to(own.dtype) for total, own in whole)
+        weighted = tuple(weight * own.to(torch.promote_types(own.dtype, torch.float32)) for own in statistics)
+        before = self._sums.get(module)
+        self._sums[module] = tuple(map(torch.add, before, weighted)) if before else weighted
+        self._weights[module] = self._weights.get(module, 0) + weight
+        return statistics
+
+    def part_of_stretched(self, components: Tensor, height: int) -> Tensor:
+        """See `stretched`, which over the whole image may not fit in memory.
+
+        Bilinear interpolation is one along the rows and one along the columns, of which those of the tile are taken.
+        """
+        scale = (self._rows.stop - self._rows.start) // height  # pixels of the image to one of this level
+
+        def along(count: int, side: int, span: slice) -> Tensor:
+            identity = torch.eye(count, device=components.device, dtype=torch.float32)
+            weights = F.interpolate(identity[None], size=side // scale, mode="linear")
+            return weights[0, :, span.start // scale : span.stop // scale]
+
+        down = along(components.shape[2], self.height, self._rows)
+        across = along(components.shape[3], self.width, self._columns)
+        with torch.autocast(components.device.type, enabled=False):
+            part = einsum(components.float(), down, across, "b c y x, y h, x w -> b c h w")
+        return part.to(components.dtype)
 
 
 def padded(length: int) -> int:
