@@ -147,7 +147,8 @@ class TestTiles:
         room_for(least)
         assert (averaging(*sources(*size)).tile is None) == (smallest == "")
 
-    def test_a_limit_in_bytes_makes_tiles(self, net):
+    def test_a_limit_in_bytes_makes_tiles(self, net, monkeypatch):
+        monkeypatch.setattr(fuser, "BETWEEN_TILES", 0)  # as much as this network takes for a large image
         free = Fuser(net, device="cpu", precision="float32")
         used = fuser.used_memory(free.device)
         tight = Fuser(net, device="cpu", precision="float32", max_memory=used + fuser.SPARE + 40 * 2**20)

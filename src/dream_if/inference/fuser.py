@@ -8,11 +8,18 @@ import torch
 from torch import Tensor
 
 from dream_if.errors import InputError
-from dream_if.inference.memory import SPARE, bytes_per_pixel, free_memory, used_memory
+from dream_if.inference.memory import (
+    BETWEEN_TILES,
+    SPARE,
+    bytes_per_pixel,
+    free_memory,
+    return_what_was_freed,
+    used_memory,
+)
 from dream_if.inference.tiles import GRID, SMALLEST, cut, parts, tile_size
 from dream_if.models import DreamIF
 from dream_if.models.dream_if import check_shapes
-from dream_if.models.tiled import TiledImage
+from dream_if.models.tiled import TiledImage, in_tiles
 
 __all__ = ["PRECISIONS", "Fused", "Fuser", "Precision"]
 
@@ -93,9 +100,11 @@ class Fuser:
             raise InputError(str(error)) from error
         count, _, height, width = visible.shape
         channels = 5 if maps and self.has_dominance else 3
-        pixels = self._pixels_at_once(4 * count * channels * height * width)
-        together = pixels // (height * width)
-        size = None if together >= 1 else self._tile_size(height, width, pixels)
+        result_bytes = 4 * count * channels * height * width
+        together = self._pixels_at_once(result_bytes) // (height * width)
+        size = None
+        if together < 1:
+            size = self._tile_size(height, width, self._pixels_at_once(result_bytes + BETWEEN_TILES))
         result = visible.new_zeros((count, channels, height, width), dtype=torch.float32)
         try:
             if size is not None:
@@ -117,9 +126,9 @@ class Fuser:
             return Fused(result[:, :3], result[:, 3:4], result[:, 4:5], size)
         return Fused(result, None, None, size)
 
-    def _pixels_at_once(self, result_bytes: int) -> int:
-        """How many pixels may go through the network together."""
-        held = used_memory(self.device) + SPARE + (result_bytes if self.device.type == "cpu" else 0)
+    def _pixels_at_once(self, beside: int) -> int:
+        """How many pixels may go through the network together, with so many bytes beside it if it is on the CPU."""
+        held = used_memory(self.device) + SPARE + (beside if self.device.type == "cpu" else 0)
         limit = self.max_memory or used_memory(self.device) + free_memory(self.device)
         return int((limit - held) / self.bytes_per_pixel)
 
@@ -159,6 +168,8 @@ class Fuser:
 
     def _fused(self, visible: Tensor, infrared: Tensor, channels: int) -> Tensor:
         """(B, 3, H, W) and (B, 1, H, W) -> the fused image in [0, 1], and with 5 channels the maps."""
+        if in_tiles() and self.device.type == "cpu":
+            return_what_was_freed()
         visible, infrared = (source.to(self.device, torch.float32) for source in (visible, infrared))
         low = self.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16) if low else nullcontext():
