@@ -39,8 +39,8 @@ UNITS = {"": 2**20, "b": 1} | {
 SPARE = 256 * 2**20
 """Bytes beside what grows with the image: buffers that libraries keep. 120 to 240 MiB were measured."""
 
-BETWEEN_TILES = 192 * 2**20
-"""Bytes more with tiles: what is left in gaps from one to the next. With two threads up to 125 MiB were measured."""
+BETWEEN_TILES = 320 * 2**20
+"""Bytes more with tiles: what is left in gaps from one to the next. With two threads up to 280 MiB were measured."""
 
 MARGIN = 1.05
 """The most by which the growth with the image exceeded the count."""
