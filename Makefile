@@ -69,7 +69,7 @@ reproduce-beyond: reproduce-severity reproduce-shift reproduce-efficiency  ## me
 
 # A table that fails does not stop the others; those that failed are named in the end. Table 5 fails on real sets none of
 # which has boxes. Table 4 is for LLVIP alone: it is looked for in DATA, or DATA itself, in any case.
-reproduce: $(INSTALLED)  ## all tables; PRESET=demo on generated scenes in 34 minutes of processor time on two CPU cores
+reproduce: $(INSTALLED)  ## all tables; PRESET=demo on generated scenes in 17 minutes on two CPU cores
 	@failed=; missing=; \
 	for step in table1 table2 table3 severity shift efficiency table5; do \
 		$(MAKE) reproduce-$$step || failed="$$failed $$step"; \
