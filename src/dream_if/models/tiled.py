@@ -25,7 +25,11 @@ _image: ContextVar["TiledImage | None"] = ContextVar("_image", default=None)
 
 def in_tiles() -> bool:
     """Whether the network's input is a tile, or a part, of a `TiledImage`. Not so in compiled or exported code."""
-    return not torch.compiler.is_compiling() and _image.get() is not None
+    return _current() is not None
+
+
+def _current() -> "TiledImage | None":
+    return None if torch.compiler.is_compiling() else _image.get()
 
 
 def of_whole_image(module: nn.Module, *statistics: Tensor, weight: float = 1) -> tuple[Tensor, ...]:
@@ -39,7 +43,7 @@ def of_whole_image(module: nn.Module, *statistics: Tensor, weight: float = 1) ->
     Returns:
         The statistics, of the same shapes and types; of the input itself if that is all there is.
     """
-    image = _image.get() if in_tiles() else None
+    image = _current()
     return statistics if image is None else image.averaged(module, statistics, weight)
 
 
@@ -54,7 +58,7 @@ def stretched(components: Tensor, height: int, width: int) -> Tensor:
     Returns:
         (B, C, height, width).
     """
-    image = _image.get() if in_tiles() else None
+    image = _current()
     if image is None:
         return F.interpolate(components, size=(height, width), mode="bilinear")
     return image.part_of_stretched(components, height)
