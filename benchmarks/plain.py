@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from dream_if.models import DreamIF, FusionOutput
 from dream_if.models.dream_if import Encoder
-from dream_if.models.enhancement import PromptGenerator, RelativeEnhancement
+from dream_if.models.enhancement import PromptGenerator, RelativeDominance, RelativeEnhancement
 from dream_if.models.restormer import GDFN, MDTA, ChannelLayerNorm, TransformerBlock
 
 __all__ = ["plain"]
@@ -82,12 +82,19 @@ def prompt(module: PromptGenerator, x: Tensor, dominance: Tensor) -> Tensor:
     return module.conv(F.interpolate(mixed, size=x.shape[-2:], mode="bilinear"))
 
 
+def relative_dominance(module: RelativeDominance, sources: list[Tensor]) -> list[Tensor]:
+    """Eq. 4 on the features of visible and infrared."""
+    if module.conv is None:
+        return [torch.full_like(x[:, :1], 0.5) for x in sources]
+    logits = [module.conv(x) for x in sources]
+    if module.joint:
+        logits = [logits[0] - logits[1], logits[1] - logits[0]]
+    return [torch.sigmoid(logit) for logit in logits]
+
+
 def enhance(module: RelativeEnhancement, sources: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     """Eqs. 4 to 7 on the features of visible and infrared."""
-    logits = [module.dominance.conv(x) for x in sources]
-    if module.dominance.joint:
-        logits = [logits[0] - logits[1], logits[1] - logits[0]]
-    dominance = [torch.sigmoid(logit) for logit in logits]
+    dominance = relative_dominance(module.dominance, sources)
     if module.join is None:
         return [d * x for d, x in zip(dominance, sources, strict=True)], dominance
     enhanced = []
@@ -115,9 +122,9 @@ def plain(net: DreamIF, visible: Tensor, infrared: Tensor) -> FusionOutput:
     """
     height, width = visible.shape[-2:]
     infrared_encoder = net.encoder_infrared or net.encoder
-    padding = (0, -width % 8, 0, -height % 8)
+    padding = (0, -width % net.step, 0, -height % net.step)
     pyramids = [
-        encode(encoder, F.pad(image, padding, mode="reflect"))
+        encode(encoder, F.pixel_unshuffle(F.pad(image, padding, mode="reflect"), net.stride))
         for encoder, image in ((net.encoder, visible), (infrared_encoder, infrared.expand(-1, 3, -1, -1)))
     ]
     features = [pyramid.pop() for pyramid in pyramids]
@@ -134,9 +141,23 @@ def plain(net: DreamIF, visible: Tensor, infrared: Tensor) -> FusionOutput:
                 of_source.insert(0, one)
         features = [blocks(level.blocks, x) for x in features]
     refine, to_rgb = net.fusion
-    fused = to_rgb(blocks(refine, features[0] + features[1]))[..., :height, :width]
+    if net.weigh is None:
+        total = features[0] + features[1]
+    else:
+        weights = relative_dominance(net.weigh.dominance, features)
+        normed = [layer_norm(net.weigh.norm, x) for x in features]
+        total = 2 * (weights[0] * normed[0] + weights[1] * normed[1])
+        for of_source, one in zip(maps, weights, strict=True):
+            of_source.insert(0, one)
+    fused = F.pixel_shuffle(to_rgb(blocks(refine, total)), net.stride)
+    if net.stride > 1:
+        maps = [[F.interpolate(x, scale_factor=net.stride, mode="bilinear") for x in of_source] for of_source in maps]
+    full = fused.shape[-1]
     cropped = (
-        tuple(x[..., : math.ceil(height / 2**i), : math.ceil(width / 2**i)] for i, x in enumerate(of_source))
-        for of_source in maps
+        tuple(
+            x[..., : math.ceil(height / (full // x.shape[-1])), : math.ceil(width / (full // x.shape[-1]))]
+            for x in each
+        )
+        for each in maps
     )
-    return FusionOutput(fused, *cropped)
+    return FusionOutput(fused[..., :height, :width], *cropped)

@@ -17,11 +17,15 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, S
 from torchmetrics import MeanMetric
 
 from dream_if.baselines import BASELINES
+from dream_if.dominance import STATISTICS, ShuffledMaps, dominance_statistics
 from dream_if.losses import FusionLoss, LossWeights
 from dream_if.metrics import TABLE_METRICS, fusion_metrics
 from dream_if.models import DreamIF, FusionOutput
 
-__all__ = ["Batch", "FusionTask", "adamw"]
+__all__ = ["SHUFFLED", "Batch", "FusionTask", "adamw"]
+
+SHUFFLED = "shuffled"
+"""The network with dominance maps of other images, among what a test compares with."""
 
 
 class Batch(TypedDict):
@@ -67,7 +71,10 @@ class FusionTask(LightningModule):
         warmup: share of all steps over which the learning rate rises from a hundredth to its full value.
         final_lr: what a cosine lets it fall to by the last step, as a share of its full value.
         metrics: names of the metrics computed when validating and testing.
-        compare: what `test` scores beside the network, on the same inputs: names of `dream_if.baselines.BASELINES`.
+        compare: what `test` scores beside the network, on the same inputs: names of `dream_if.baselines.BASELINES`, and
+            ``shuffled``, the network with dominance maps of other images (`dream_if.dominance.ShuffledMaps`).
+        dominance_statistics: when validating and testing, also log what the dominance maps say
+            (`dream_if.dominance.STATISTICS`). Takes a second pass of the network, over the clean sources.
         compile: run the network through ``torch.compile``. The first batch then takes minutes, and so does the first of
             another size, after which sizes are free; training and evaluating each pay for that. A string is one of its
             modes: "reduce-overhead" has a GPU replay whole steps, which helps where the batch is small.
@@ -84,15 +91,16 @@ class FusionTask(LightningModule):
         final_lr: float = 0.01,
         metrics: Sequence[str] = TABLE_METRICS,
         compare: Sequence[str] = ("average", "maximum", "laplacian"),
+        dominance_statistics: bool = False,
         compile: bool | Literal["reduce-overhead", "max-autotune"] = False,  # noqa: A002  (torch's word for it)
         recompute: bool = False,
     ) -> None:
         super().__init__()
         if not 0 <= warmup < 1:
             raise ValueError(f"warmup is a share of all steps, 0 or more and below 1, got {warmup}.")
-        unknown = set(compare) - set(BASELINES)
+        unknown = set(compare) - set(BASELINES) - {SHUFFLED}
         if unknown:
-            raise ValueError(f"compare takes {', '.join(BASELINES)}; got {', '.join(sorted(unknown))}.")
+            raise ValueError(f"compare takes {', '.join(BASELINES)}, {SHUFFLED}; got {', '.join(sorted(unknown))}.")
         # Plain values alone, so that a checkpoint loads with weights_only; the rest stands in the run's config.yaml.
         self.save_hyperparameters({"net": net.config, "_instantiator": "lightning.pytorch.cli.instantiate_module"})
         self.net = net
@@ -103,13 +111,21 @@ class FusionTask(LightningModule):
         net.recompute_blocks(recompute)
         self.compile_mode = compile
         self.metric_names = tuple(metrics)
-        self.compare = nn.ModuleDict({name: BASELINES[name]() for name in compare})
+        self.compare = nn.ModuleDict({name: BASELINES[name]() for name in compare if name != SHUFFLED})
+        self.shuffled = SHUFFLED in compare and net.config["use_rd"]
+        self.with_statistics = dominance_statistics and net.config["use_rd"]
+        self.val_statistics = self._new_statistics()
         self.val_metrics = fusion_metrics(self.metric_names, prefix="val/")
         # Metrics, because Lightning's own mean over processes with unequal shares rounds the number of images.
         self.val_losses = nn.ModuleDict(
             {name: MeanMetric() for name in ["total", *(field.name for field in fields(LossWeights))]}
         )
         self.test_metrics = nn.ModuleList()
+
+    def _new_statistics(self) -> nn.ModuleDict:
+        """A mean for each statistic of dominance maps over the images that have it; empty unless asked for."""
+        names = STATISTICS if self.with_statistics else ()
+        return nn.ModuleDict({name: MeanMetric(nan_strategy="ignore") for name in names})
 
     def setup(self, stage: str) -> None:
         """Compile the network, once."""
@@ -147,7 +163,16 @@ class FusionTask(LightningModule):
             output.dominance_visible,
             output.dominance_infrared,
             epoch=self.current_epoch,
+            sources=(batch["visible"], batch["infrared"]),
         )
+
+    def statistics(self, batch: Batch, output: FusionOutput) -> dict[str, Tensor]:
+        """What the dominance maps of a batch say, (B,) each; nothing unless it was asked for."""
+        if not self.with_statistics:
+            return {}
+        sources = batch["visible"], batch["infrared"]
+        clean = batch["visible_clean"], batch["infrared_clean"]
+        return dominance_statistics(output, self(*clean), sources, clean)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Shown:
         """Update the validation metrics and the validation loss."""
@@ -158,17 +183,22 @@ class FusionTask(LightningModule):
             mean: Any = self.val_losses[name]  # a module, to mypy
             mean.update(term, weight=len(batch["name"]))
             self.log("val/loss" if name == "total" else f"val/loss_{name}", mean)
+        for name, values in self.statistics(batch, output).items():
+            mean = self.val_statistics[name]
+            mean.update(values.to(self.device, torch.float32))
+            self.log(f"val/{name}", mean)
         return {"fused": {"fused": output.fused}, "dominance_visible": output.dominance_visible, "scores": {}}
 
     def on_test_start(self) -> None:
         """Make one set of metrics for each test set and method."""
         sets: list[str] = getattr(getattr(self.trainer, "datamodule", None), "test_sets", ["set"])
+        methods = ["fused", *self.compare, *([SHUFFLED] if self.shuffled else [])]
         self.test_metrics = nn.ModuleList(
-            nn.ModuleDict(
-                {method: fusion_metrics(self.metric_names, per_image=True) for method in ["fused", *self.compare]}
-            )
+            nn.ModuleDict({method: fusion_metrics(self.metric_names, per_image=True) for method in methods})
             for _ in sets
         ).to(self.device)
+        self.test_statistics = nn.ModuleList(self._new_statistics() for _ in sets).to(self.device)
+        self.shuffling = ShuffledMaps(self.net)
         self.test_sets = sets
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Shown:
@@ -176,12 +206,18 @@ class FusionTask(LightningModule):
         sources = batch["visible"], batch["infrared"]
         output = self(*sources)
         fused = {name: baseline(*sources) for name, baseline in self.compare.items()} | {"fused": output.fused}
+        if self.shuffled:
+            fused[SHUFFLED] = self.shuffling(*sources)
         clean = batch["visible_clean"], batch["infrared_clean"]
         scores = {
             # torchmetrics makes a scalar of a single image's value
             method: {name: value.reshape(-1) for name, value in metrics(fused[method], *clean).items()}
             for method, metrics in self.test_metrics[dataloader_idx].items()  # type: ignore[operator]  # a ModuleDict
         }
+        for name, values in self.statistics(batch, output).items():
+            scores["fused"][name] = values
+            mean: Any = self.test_statistics[dataloader_idx][name]  # type: ignore[index]  # a ModuleDict
+            mean.update(values.to(self.device, torch.float32))
         return {"fused": fused, "dominance_visible": output.dominance_visible, "scores": scores}
 
     def on_test_epoch_end(self) -> None:
@@ -196,6 +232,9 @@ class FusionTask(LightningModule):
                         rank_zero_warn(f"{place}/{metric} is undefined for {count - left} of {count} images")
                     self.log(f"{place}/{metric}", defined.mean())
                 metrics.reset()
+        for name, means in zip(self.test_sets, self.test_statistics, strict=True):
+            for statistic, mean in means.items():  # type: ignore[operator]  # a ModuleDict
+                self.log(f"test/{name}/{statistic}", mean.compute())
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> FusionOutput:
         """Fuse a batch: the image clamped to [0, 1], and the dominance maps."""

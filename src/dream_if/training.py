@@ -12,6 +12,7 @@ from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities import rank_zero_info
 
 from dream_if.arguments import InALine
 from dream_if.callbacks import (
@@ -102,6 +103,8 @@ class FusionCLI(LightningCLI):
                 raise InputError(f"{group}: expected settings by name, got {options.get(group)}.")
         if not 0 <= options.seed_everything < 2**32:
             raise InputError(f"seed_everything must be from 0 up and below {2**32}, got {options.seed_everything}.")
+        if _rename_old(options.model.net):
+            rank_zero_info("model.net.joint_dominance: true is now called model.net.dominance: joint; taken for that.")
         self.checkpoint = options.get("ckpt_path")
         self.start: DreamIF | None = None
         if self.checkpoint is not None or options.start_from is not None:
@@ -131,6 +134,7 @@ class FusionCLI(LightningCLI):
         if options.group and isinstance(logger, Namespace) and logger.class_path.endswith("WandbLogger"):
             logger.init_args.group = options.group
         if self.checkpoint is not None:
+            _rename_old(options.model.net)
             self._refuse_other_network(self.checkpoint)
 
     def _refuse_other_network(self, source: str) -> None:
@@ -232,6 +236,14 @@ class FusionCLI(LightningCLI):
     def predict(self, **kwargs: Any) -> None:
         """Predict without keeping the images of all sets in memory: `FusedImages` has written them."""
         self.trainer.predict(**kwargs, return_predictions=False)
+
+
+def _rename_old(net: Namespace) -> bool:
+    """Have settings of a network name what older configurations and checkpoints call otherwise; whether they did."""
+    joint = net.pop("joint_dominance", None)
+    if joint:
+        net.dominance = "joint"
+    return bool(joint)
 
 
 def _check_checkpoint(path: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,11 +86,12 @@ def test_figures_and_files(
         {},
         {"use_se": False},
         {"use_ce": False, "use_se": False, "shared_encoder": False},
-        {"joint_dominance": True},
+        {"dominance": "joint"},
+        {"dominance": "weighing", "stride": 2},
     ],
     ids=str,
 )
-def test_the_proof_holds(settings: dict[str, bool]) -> None:
+def test_the_proof_holds(settings: dict[str, Any]) -> None:
     proofs = network_proof.prove("tiny", TINY_NET | settings, CPU)
     assert all(proof.holds for proof in proofs)
     assert {proof.what for proof in proofs} == {

@@ -8,12 +8,13 @@ from dream_if.export import ExportedFusion
 from dream_if.export.graph import mirrored
 
 
+@pytest.mark.parametrize("step", [8, 16])
 @pytest.mark.parametrize("size", range(16, 33))
-def test_mirrored_is_reflection_padding(size: int) -> None:
+def test_mirrored_is_reflection_padding(size: int, step: int) -> None:
     image = torch.rand(2, 3, size, 19)
-    assert torch.equal(mirrored(image, dim=2), F.pad(image, (0, 0, 0, -size % 8), mode="reflect"))
+    assert torch.equal(mirrored(image, dim=2, step=step), F.pad(image, (0, 0, 0, -size % step), mode="reflect"))
     turned = image.transpose(2, 3)
-    assert torch.equal(mirrored(turned, dim=3), F.pad(turned, (0, -size % 8, 0, 0), mode="reflect"))
+    assert torch.equal(mirrored(turned, dim=3, step=step), F.pad(turned, (0, -size % step, 0, 0), mode="reflect"))
 
 
 @pytest.mark.parametrize("shape", [(1, 16, 16), (3, 33, 26)], ids=str)

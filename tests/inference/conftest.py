@@ -17,7 +17,8 @@ class Averaging(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.shapes: list[tuple[int, ...]] = []
-        self.config = {"dim": 16, "use_se": True, "use_rd": True, "ffn_expansion": 2.66}
+        self.config = {"dim": 16, "use_se": True, "use_rd": True, "ffn_expansion": 2.66, "stride": 1}
+        self.step = 8
 
     def forward(self, visible: Tensor, infrared: Tensor) -> FusionOutput:
         self.shapes.append(tuple(visible.shape))

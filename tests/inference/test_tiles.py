@@ -5,8 +5,9 @@ from itertools import pairwise
 import pytest
 import torch
 
-from dream_if.inference.tiles import GRID, OVERLAP, SMALLEST, cut, parts, tile_size
+from dream_if.inference.tiles import OVERLAP, SMALLEST, cut, parts, tile_size
 
+GRIDS = [8, 16]  # the steps of networks of stride 1 and 2
 SIZES = [
     (1024, 1280, 400_000),
     (1024, 1280, 60_000),
@@ -17,44 +18,45 @@ SIZES = [
 ]
 
 
+@pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize(("height", "width", "pixels"), SIZES)
 class TestTiles:
-    def test_weights_add_up_to_one_everywhere(self, height, width, pixels):
+    def test_weights_add_up_to_one_everywhere(self, height, width, pixels, grid):
         total = torch.zeros(height, width)
-        for tile in cut(height, width, tile_size(height, width, pixels)):
+        for tile in cut(height, width, tile_size(height, width, pixels, grid), grid):
             assert tile.weight.min() > 0
             total[tile.rows, tile.columns] += tile.weight
         torch.testing.assert_close(total, torch.ones(height, width), atol=1e-6, rtol=0)
 
-    def test_they_fit_and_lie_where_the_network_has_pixels(self, height, width, pixels):
-        size = tile_size(height, width, pixels)
+    def test_they_fit_and_lie_where_the_network_has_pixels(self, height, width, pixels, grid):
+        size = tile_size(height, width, pixels, grid)
         assert size[0] * size[1] <= pixels
-        for tile in cut(height, width, size):
-            assert tile.rows.start % GRID == tile.columns.start % GRID == 0
+        for tile in cut(height, width, size, grid):
+            assert tile.rows.start % grid == tile.columns.start % grid == 0
             assert tile.weight.shape == (tile.rows.stop - tile.rows.start, tile.columns.stop - tile.columns.start)
             assert tile.weight.shape[0] <= size[0]
             assert tile.weight.shape[1] <= size[1]
 
-    def test_neighbours_share_what_is_promised(self, height, width, pixels):
-        size = tile_size(height, width, pixels)
-        for spans in ({tile.rows.start: tile.rows.stop for tile in cut(height, width, size)},
-                      {tile.columns.start: tile.columns.stop for tile in cut(height, width, size)}):  # fmt: skip
+    def test_neighbours_share_what_is_promised(self, height, width, pixels, grid):
+        size = tile_size(height, width, pixels, grid)
+        for spans in ({tile.rows.start: tile.rows.stop for tile in cut(height, width, size, grid)},
+                      {tile.columns.start: tile.columns.stop for tile in cut(height, width, size, grid)}):  # fmt: skip
             starts = sorted(spans)
             for before, after in pairwise(starts):
-                assert spans[before] - after >= OVERLAP - GRID
+                assert spans[before] - after >= OVERLAP - grid
 
-    def test_parts_are_the_image_without_overlap(self, height, width, pixels):
-        size = tile_size(height, width, pixels)
+    def test_parts_are_the_image_without_overlap(self, height, width, pixels, grid):
+        size = tile_size(height, width, pixels, grid)
         count = torch.zeros(height, width)
-        for rows, columns in parts(height, width, size):
-            assert rows.start % GRID == columns.start % GRID == 0
+        for rows, columns in parts(height, width, size, grid):
+            assert rows.start % grid == columns.start % grid == 0
             assert rows.stop - rows.start <= size[0]
             assert columns.stop - columns.start <= size[1]
             count[rows, columns] += 1
         assert (count == 1).all()
 
-    def test_the_weights_of_edges_are_faint_inside_the_image(self, height, width, pixels):
-        for tile in cut(height, width, tile_size(height, width, pixels)):
+    def test_the_weights_of_edges_are_faint_inside_the_image(self, height, width, pixels, grid):
+        for tile in cut(height, width, tile_size(height, width, pixels, grid), grid):
             if tile.columns.start > 0:
                 assert tile.weight[:, 0].max() < 1e-3
             if tile.rows.stop < height:

@@ -103,7 +103,7 @@ class Visible(torch.nn.Module):
         super().__init__()
         self.infrared = infrared
         self.shapes: list[tuple[int, ...]] = []
-        self.config = {"dim": 16, "use_se": True, "use_rd": True, "ffn_expansion": 2.66}
+        self.config = {"dim": 16, "use_se": True, "use_rd": True, "ffn_expansion": 2.66, "stride": 1}
 
     def forward(self, visible: Tensor, infrared: Tensor) -> FusionOutput:
         self.shapes.append(tuple(visible.shape))

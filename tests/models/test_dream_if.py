@@ -34,6 +34,65 @@ def test_any_size_in_the_same_size_out(height: int, width: int) -> None:
         assert [tuple(level.shape) for level in maps] == [(2, 1, *size) for size in sizes]
 
 
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 31), (40, 24)])
+@pytest.mark.parametrize("dominance", ["paper", "weighing"])
+def test_at_stride_2_sizes_are_the_same(height: int, width: int, dominance: str) -> None:
+    output = DreamIF(**TINY, stride=2, dominance=dominance)(*pair(height, width, batch=2))
+    assert output.fused.shape == (2, 3, height, width)
+    scales = (1, 1, 2, 4) if dominance == "weighing" else (1, 2, 4)
+    for maps in (output.dominance_visible, output.dominance_infrared):
+        assert [tuple(level.shape[-2:]) for level in maps] == [(-(-height // s), -(-width // s)) for s in scales]
+
+
+def test_stride_2_works_at_half_the_size() -> None:
+    net = DreamIF(**TINY, stride=2)
+    seen = []
+    net.encoder.embed.register_forward_hook(lambda _module, given, _found: seen.append(tuple(given[0].shape)))
+    net(*pair(32, 48))
+    assert seen == [(2, 12, 16, 24)]
+
+
+def test_the_fusion_weight_is_the_first_map_and_rules_what_is_fused() -> None:
+    net = DreamIF(**TINY, dominance="weighing").eval()
+    visible, infrared = pair(24, 32)
+    with torch.no_grad():
+        net.weigh.dominance.conv.weight.zero_()
+        output = net(visible, infrared)
+    assert torch.equal(output.dominance_visible[0], torch.full((1, 1, 24, 32), 0.5))
+    for visible_map, infrared_map in zip(output.dominance_visible, output.dominance_infrared, strict=True):
+        torch.testing.assert_close(visible_map + infrared_map, torch.ones_like(visible_map))
+
+
+def test_frozen_maps_are_one_half_everywhere() -> None:
+    output = DreamIF(**TINY, dominance="weighing", frozen_dominance=True)(*pair(24, 32))
+    assert all((level == 0.5).all() for level in (*output.dominance_visible, *output.dominance_infrared))
+
+
+def test_without_dominance_nothing_is_weighed() -> None:
+    net = DreamIF(**TINY, use_rd=False, use_ce=False, use_se=False, dominance="weighing")
+    assert net.weigh is None
+    assert net(*pair(16, 16)).dominance_visible == ()
+
+
+def test_the_old_name_of_joint_dominance_is_read() -> None:
+    torch.manual_seed(0)
+    old = DreamIF(**TINY, joint_dominance=True)
+    assert old.config["dominance"] == "joint"
+    assert "joint_dominance" not in old.config
+    new = DreamIF(**old.config)
+    new.load_state_dict(old.state_dict())
+    assert torch.equal(new(*pair(16, 16)).fused, old(*pair(16, 16)).fused)
+    assert DreamIF(**TINY, joint_dominance=False).config["dominance"] == "paper"
+    with pytest.raises(ValueError, match="give dominance alone"):
+        DreamIF(**TINY, joint_dominance=True, dominance="weighing")
+
+
+@pytest.mark.parametrize("wrong", [{"dominance": "mine"}, {"stride": 3}])
+def test_unknown_forms_and_strides_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"paper, joint, weighing and stride 1 or 2"):
+        DreamIF(**TINY, **wrong)
+
+
 @pytest.mark.parametrize("switches", VALID)
 def test_every_parameter_of_a_valid_row_gets_a_gradient(switches: tuple[bool, bool, bool]) -> None:
     use_rd, use_ce, use_se = switches

@@ -10,6 +10,7 @@ from dream_if.models.enhancement import (
     RelativeDominance,
     RelativeEnhancement,
     SelfEnhancement,
+    WeighedSum,
     swap_sources,
 )
 
@@ -42,6 +43,36 @@ def test_joint_dominances_sum_to_one_and_look_at_both_sources(features: torch.Te
     assert not torch.allclose(module(5 * changed)[:2], visible)
     alone = RelativeDominance(8)
     assert torch.equal(alone(changed)[:2], alone(features)[:2])
+
+
+def test_frozen_dominance_is_one_half_and_learns_nothing(features: torch.Tensor) -> None:
+    module = RelativeDominance(8, joint=True, frozen=True)
+    assert torch.equal(module(features), torch.full((4, 1, 10, 12), 0.5))
+    assert list(module.parameters()) == []
+
+
+def test_a_weighed_sum_is_by_its_dominance_alone(features: torch.Tensor) -> None:
+    module = WeighedSum(8)
+    total, dominance = module(features)
+    visible, infrared = (F.layer_norm(x.movedim(1, -1), (8,)).movedim(-1, 1) for x in features.chunk(2))
+    weight = dominance[:2]
+    torch.testing.assert_close(total, 2 * (weight * visible + (1 - weight) * infrared), atol=1e-5, rtol=1e-5)
+    with torch.no_grad():  # a source that counts for nothing leaves no trace, however strong its features are
+        module.dominance.conv.weight.zero_()
+        module.dominance.conv.weight[:, 0, 1, 1] = 1e4
+        features[2:, 0] -= 50
+    torch.testing.assert_close(module(features)[0][..., 1:-1, 1:-1], 2 * visible[..., 1:-1, 1:-1], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("use_ce", "use_se"), [(True, True), (True, False), (False, True)])
+def test_near_identity_starts_as_the_features_themselves(features: torch.Tensor, use_ce: bool, use_se: bool) -> None:
+    module = RelativeEnhancement(
+        8, 2, 2.0, prompt_dim=8, prompt_size=4, use_ce=use_ce, use_se=use_se, near_identity=True
+    )
+    torch.testing.assert_close(module(features)[0], features)
+    module(features)[0].square().mean().backward()
+    silent = [name for name, p in module.named_parameters() if p.grad is None]
+    assert silent == []
 
 
 def test_cross_enhancement_takes_from_the_other_source(features: torch.Tensor) -> None:

@@ -16,15 +16,14 @@ __all__ = ["FREE_SIZES", "INPUTS", "OUTPUTS", "ExportedFusion", "trace"]
 INPUTS = ("visible", "infrared")
 OUTPUTS = ("fused", "dominance_visible", "dominance_infrared")
 FREE_SIZES = {0: "batch", 2: "height", 3: "width"}  # axis -> its name
-STEP = 8  # the network halves its input three times
 EXAMPLE = (2, 40, 56)  # pairs, rows, columns; all different, so that the trace does not take one for another
 
 
 class ExportedFusion(nn.Module):
     """`DreamIF` as it is exported: what comes out is a picture, and of the size that went in.
 
-    Sizes that depend on the input are written here so that their divisibility by eight can be proved: a trace then
-    needs no conditions on the sizes. The numbers are those of ``DreamIF.forward``.
+    Sizes that depend on the input are written here so that they can be proved to be multiples of the network's step: a
+    trace then needs no conditions on the sizes. The numbers are those of ``DreamIF.forward``.
 
     Args:
         net: the network.
@@ -49,7 +48,7 @@ class ExportedFusion(nn.Module):
         """
         height, width = visible.shape[-2:]
         sources = torch.cat([visible, infrared.expand(visible.shape)])  # which tells a trace that they are as large
-        sources = mirrored(mirrored(sources, dim=2), dim=3)
+        sources = mirrored(mirrored(sources, 2, self.net.step), 3, self.net.step)
         fused, maps = self.net.fuse_stacked(sources.contiguous(memory_format=torch.channels_last))
         fused = cropped(fused, height, width).clamp(0, 1)
         if not self.dominance:
@@ -57,11 +56,11 @@ class ExportedFusion(nn.Module):
         return fused, *halves(cropped(maps[0], height, width))
 
 
-def mirrored(image: Tensor, dim: int) -> Tensor:
-    """Extend an axis at its end to a multiple of `STEP`, as reflection padding does."""
+def mirrored(image: Tensor, dim: int, step: int) -> Tensor:
+    """Extend an axis at its end to a multiple of a step, as reflection padding does."""
     size = image.shape[dim]
     last = size - 1
-    places = torch.arange(STEP * ((size + STEP - 1) // STEP), device=image.device)
+    places = torch.arange(step * ((size + step - 1) // step), device=image.device)
     return image.index_select(dim, last - (last - places).abs())
 
 

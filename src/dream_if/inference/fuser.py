@@ -16,7 +16,7 @@ from dream_if.inference.memory import (
     return_what_was_freed,
     used_memory,
 )
-from dream_if.inference.tiles import GRID, SMALLEST, cut, parts, tile_size
+from dream_if.inference.tiles import SMALLEST, cut, parts, tile_size
 from dream_if.models import DreamIF
 from dream_if.models.dream_if import check_shapes
 from dream_if.models.tiled import TiledImage, in_tiles
@@ -134,9 +134,10 @@ class Fuser:
 
     def _tile_size(self, height: int, width: int, pixels: int) -> tuple[int, int]:
         """Height and width of the tiles for an image that does not go through whole."""
-        size = tile_size(height, width, pixels)
+        grid = self.net.step
+        size = tile_size(height, width, pixels, grid)
         if size is None:
-            tall, wide = (min(GRID * math.ceil(side / GRID), SMALLEST) for side in (height, width))
+            tall, wide = (min(grid * math.ceil(side / grid), SMALLEST) for side in (height, width))
             wanted = min(height * width, tall * wide)
             more = math.ceil((wanted - pixels) * self.bytes_per_pixel / 2**20)
             tiles = f", not in tiles of {wide}x{tall} either" if wanted < height * width else ""
@@ -156,11 +157,12 @@ class Fuser:
             size: height and width of the tiles, as `tile_size` chose it.
         """
         height, width = result.shape[-2:]
-        with TiledImage(height, width) as image:
-            for rows, columns in parts(height, width, size):
+        grid = self.net.step
+        with TiledImage(height, width, grid) as image:
+            for rows, columns in parts(height, width, size, grid):
                 image.next_input("note", rows, columns)
                 self._fused(visible[..., rows, columns], infrared[..., rows, columns], 3)
-            for tile in cut(height, width, size):
+            for tile in cut(height, width, size, grid):
                 image.next_input("apply", tile.rows, tile.columns)
                 part = (..., tile.rows, tile.columns)
                 fused = self._fused(visible[part], infrared[part], len(result))[0]

@@ -62,7 +62,7 @@ def bytes_per_pixel(net: DreamIF, value_bytes: int, strips: bool) -> float:
     if not strips:  # gate and content of the widest feed-forward network, before and after its convolution
         channels += 4 * int((2 * dim + prompt) * settings["ffn_expansion"])
     sources = 2
-    return MARGIN * sources * channels * value_bytes
+    return MARGIN * sources * channels * value_bytes / settings["stride"] ** 2
 
 
 def parse_memory(given: str | int | float) -> int:

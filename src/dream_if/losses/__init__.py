@@ -1,5 +1,12 @@
 """What training minimises: the paper's objective, and differentiable forms of two metrics as further terms."""
 
+from dream_if.losses.dominance_targets import (
+    activity_target,
+    local_error,
+    map_loss,
+    reliability_target,
+    trusted_activity_target,
+)
 from dream_if.losses.metric_forms import qabf_loss, viff_loss
 from dream_if.losses.objective import (
     FusionLoss,
@@ -15,12 +22,17 @@ from dream_if.losses.objective import (
 __all__ = [
     "FusionLoss",
     "LossWeights",
+    "activity_target",
     "colour_loss",
     "dominance_loss",
     "gradient_loss",
+    "local_error",
+    "map_loss",
     "pixel_loss",
     "qabf_loss",
+    "reliability_target",
     "ssim",
     "ssim_loss",
+    "trusted_activity_target",
     "viff_loss",
 ]

@@ -1,4 +1,4 @@
-"""The training objective (Dream-IF, Eqs. 8 and 9): pixel, gradient, SSIM, colour and dominance terms, and two of ours.
+"""The training objective (Dream-IF, Eqs. 8 and 9): pixel, gradient, SSIM, colour and dominance terms, and some of ours.
 
 All terms compare with the clean sources, which is what teaches the network to restore, and all run in float32
 whatever the network ran in. Images are (B, 3, H, W) or (B, 1, H, W) in [0, 1]; each term is a mean, so that its size
@@ -13,6 +13,13 @@ import torch.nn.functional as F
 from kornia.color import rgb_to_ycbcr
 from torch import Tensor
 
+from dream_if.losses.dominance_targets import (
+    activity_target,
+    local_error,
+    map_loss,
+    reliability_target,
+    trusted_activity_target,
+)
 from dream_if.losses.metric_forms import SMALLEST, qabf_loss, sobel, viff_loss
 
 __all__ = [
@@ -39,6 +46,10 @@ class LossWeights:
         dominance: squared distance of the summed dominance maps from one.
         qabf: edges of the sources that are lost, by a differentiable form of Qabf. Not in the paper.
         viff: information of the sources that is lost, by a differentiable form of VIFF. Not in the paper.
+        activity: dominance maps that differ from where a source has the stronger structure. Not in the paper, like the
+            next two; see `dream_if.losses.dominance_targets`.
+        reliability: dominance maps that differ from where a source can be believed more.
+        trusted_activity: dominance maps that differ from where a source has structure that can be believed.
     """
 
     pixel: float = 1.0
@@ -48,6 +59,9 @@ class LossWeights:
     dominance: float = 20.0
     qabf: float = 0.0
     viff: float = 0.0
+    activity: float = 0.0
+    reliability: float = 0.0
+    trusted_activity: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse negative weights, which would reward the error."""
@@ -90,6 +104,7 @@ class FusionLoss:
         dominance_visible: tuple[Tensor, ...],
         dominance_infrared: tuple[Tensor, ...],
         epoch: int,
+        sources: tuple[Tensor, Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Score a batch.
 
@@ -100,6 +115,8 @@ class FusionLoss:
             dominance_visible: (B, 1, h, w) maps by level; empty without RD.
             dominance_infrared: likewise.
             epoch: the current epoch, from 0; decides about the warm-up.
+            sources: visible and infrared as the network saw them, for the terms ``reliability`` and
+                ``trusted_activity``; the clean ones if None.
 
         Returns:
             ``total`` and each term that counts, unweighted, as float32 scalars.
@@ -121,6 +138,11 @@ class FusionLoss:
                 terms["colour"] = colour_loss(fused_ycbcr, visible_ycbcr)
             if weights.dominance and dominance_visible:
                 terms["dominance"] = dominance_loss(dominance_visible, dominance_infrared)
+            if dominance_visible and (weights.activity or weights.reliability or weights.trusted_activity):
+                targets = _map_targets(weights, luminance[1:], sources)
+                terms |= {
+                    name: map_loss(dominance_visible, dominance_infrared, target) for name, target in targets.items()
+                }
             shown = _Shown.apply(luminance[0]), *luminance[1:]
             if weights.qabf:
                 terms["qabf"] = qabf_loss(*shown)
@@ -128,6 +150,24 @@ class FusionLoss:
                 terms["viff"] = viff_loss(*shown)
             total = sum((getattr(weights, name) * term for name, term in terms.items()), fused.new_zeros(()))
         return {"total": total, **terms}
+
+
+def _map_targets(
+    weights: LossWeights, clean: tuple[Tensor, ...], sources: tuple[Tensor, Tensor] | None
+) -> dict[str, Tensor]:
+    """The targets of dominance maps that count, by the name of their term."""
+    visible, infrared = clean
+    targets = {}
+    if weights.activity:
+        targets["activity"] = activity_target(visible, infrared)
+    if weights.reliability or weights.trusted_activity:
+        seen = (rgb_to_ycbcr(sources[0].float())[:, :1], sources[1].float()) if sources else clean
+        reliability = reliability_target(local_error(seen[0], visible), local_error(seen[1], infrared))
+        if weights.reliability:
+            targets["reliability"] = reliability
+        if weights.trusted_activity:
+            targets["trusted_activity"] = trusted_activity_target(visible, infrared, reliability)
+    return targets
 
 
 class _Shown(torch.autograd.Function):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Self, cast, final
+from typing import Any, Literal, NamedTuple, Self, cast, final, get_args
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ from einops import rearrange, repeat
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
-from dream_if.models.enhancement import RelativeEnhancement, halves
+from dream_if.models.enhancement import Dominance, RelativeEnhancement, WeighedSum, halves
 from dream_if.models.restormer import Downsample, PatchEmbedding, TransformerBlock, Upsample, blocks
 from dream_if.models.shipped import SHIPPED, read_weights, shipped
 from dream_if.models.tiled import in_tiles
@@ -29,7 +29,9 @@ class FusionOutput(NamedTuple):
     Attributes:
         fused: (B, 3, H, W), near [0, 1] but not clamped, so that gradients pass everywhere; in the parameters'
             precision, also under autocast.
-        dominance_visible: one (B, 1, h, w) map in (0, 1) per decoder level, full resolution first; empty without RD.
+        dominance_visible: maps (B, 1, h, w) in (0, 1), at 1, 1/2 and 1/4 of the image's size, one for each level of
+            the decoder; with ``dominance: weighing`` the fusion weight, at full size, comes before them. Empty
+            without RD.
         dominance_infrared: likewise for the infrared source.
     """
 
@@ -41,10 +43,12 @@ class FusionOutput(NamedTuple):
 class Encoder(nn.Module):
     """Four levels of Restormer blocks (Eq. 1): an image becomes features at 1, 1/2, 1/4 and 1/8 of its size."""
 
-    def __init__(self, dim: int, num_blocks: Sequence[int], num_heads: Sequence[int], ffn_expansion: float) -> None:
+    def __init__(
+        self, dim: int, num_blocks: Sequence[int], num_heads: Sequence[int], ffn_expansion: float, channels: int
+    ) -> None:
         super().__init__()
         widths = [dim * 2**level for level in range(4)]
-        self.embed = PatchEmbedding(dim)
+        self.embed = PatchEmbedding(dim, channels)
         self.levels = nn.ModuleList(
             blocks(count, partial(TransformerBlock, width, heads, ffn_expansion))
             for count, width, heads in zip(num_blocks, widths, num_heads, strict=True)
@@ -52,7 +56,7 @@ class Encoder(nn.Module):
         self.down = nn.ModuleList(Downsample(width) for width in widths[:-1])
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """(B, 3, H, W) -> the four levels' features, full resolution first."""
+        """(B, channels, H, W) -> the four levels' features, the largest first."""
         features = self.embed(image)
         pyramid = []
         for level, down in zip(self.levels, [*self.down, None], strict=True):
@@ -111,13 +115,21 @@ class DreamIF(
         use_rd: relative dominance (Eq. 4).
         use_ce: cross enhancement (Eq. 5); needs ``use_rd``.
         use_se: self enhancement (Eq. 6); needs ``use_rd``.
-        joint_dominance: make each dominance map from both sources, so that they sum to one by construction; not in the
-            paper, whose maps hardly leave one half (docs/model.md).
+        dominance: form of RD. ``paper``: each source's map from its own feature alone (Eq. 4), which leaves them near
+            one half. ``joint``: from both, so that they sum to one by construction and are free to differ.
+            ``weighing``: joint, and a further map of the last features weighs the sources in the sum of Eq. 3. See
+            docs/model.md for what each guarantees.
+        frozen_dominance: one half in place of every map: a control for experiments.
+        near_identity: start CE and SE as nothing added.
+        stride: 2 folds 2x2 pixels into channels at the door and unfolds them at the exit, so that every level works at
+            half the size: about a quarter of the operations.
         skip_connections: join the encoder's features in the decoder, as in a U-Net.
         shared_encoder: one encoder for both sources; otherwise one each.
+        joint_dominance: the name that ``dominance: joint`` had before; still read.
 
     Raises:
-        ValueError: CE or SE without RD, lists of other than four levels, or widths that heads do not divide.
+        ValueError: CE or SE without RD, an unknown form or stride, lists of other than four levels, or widths that
+            heads do not divide.
     """
 
     def __init__(
@@ -130,11 +142,16 @@ class DreamIF(
         use_rd: bool = True,
         use_ce: bool = True,
         use_se: bool = True,
-        joint_dominance: bool = False,
+        dominance: Dominance = "paper",
+        frozen_dominance: bool = False,
+        near_identity: bool = False,
+        stride: Literal[1, 2] = 1,
         skip_connections: bool = True,
         shared_encoder: bool = True,
+        joint_dominance: bool | None = None,
     ) -> None:
         super().__init__()
+        dominance = self._current_name(dominance, joint_dominance)
         if (use_ce or use_se) and not use_rd:
             asked = " and ".join(name for name, on in (("use_ce", use_ce), ("use_se", use_se)) if on)
             raise ValueError(
@@ -147,9 +164,15 @@ class DreamIF(
             raise ValueError(
                 f"num_blocks and num_heads give one number for each of four levels, got {num_blocks} and {num_heads}."
             )
+        if dominance not in get_args(Dominance) or stride not in (1, 2):
+            raise ValueError(
+                f"dominance is one of {', '.join(get_args(Dominance))} and stride 1 or 2, got {dominance} and {stride}."
+            )
         self.skip_connections = skip_connections
-        self.encoder = Encoder(dim, num_blocks, num_heads, ffn_expansion)
-        self.encoder_infrared = None if shared_encoder else Encoder(dim, num_blocks, num_heads, ffn_expansion)
+        self.stride = stride
+        channels = 3 * stride**2
+        self.encoder = Encoder(dim, num_blocks, num_heads, ffn_expansion, channels)
+        self.encoder_infrared = None if shared_encoder else Encoder(dim, num_blocks, num_heads, ffn_expansion, channels)
 
         encoder_widths = [dim * 2**level for level in range(4)]
         widths = [2 * dim, 2 * dim, 4 * dim]  # of the decoder; level 1 keeps both halves of its join, as in Restormer
@@ -164,7 +187,9 @@ class DreamIF(
                 prompt_size=prompt_size,
                 use_ce=use_ce,
                 use_se=use_se,
-                joint=joint_dominance,
+                joint=dominance != "paper",
+                frozen=frozen_dominance,
+                near_identity=near_identity,
             )
             self.decoder.append(
                 DecoderLevel(
@@ -180,9 +205,20 @@ class DreamIF(
             )
         self.fusion = nn.Sequential(
             blocks(num_refinement_blocks, partial(TransformerBlock, widths[0], num_heads[0], ffn_expansion)),
-            nn.Conv2d(widths[0], 3, 3, padding=1, bias=False),
+            nn.Conv2d(widths[0], channels, 3, padding=1, bias=False),
         )
+        self.weigh = WeighedSum(widths[0], frozen_dominance) if use_rd and dominance == "weighing" else None
         self.to(memory_format=torch.channels_last)
+
+    def _current_name(self, dominance: Dominance, joint_dominance: bool | None) -> Dominance:
+        """The form of RD, also from weights and configurations that know the old name, which `config` then forgets."""
+        settings = cast(dict[str, Any], self._hub_mixin_config)
+        settings.pop("joint_dominance", None)
+        if joint_dominance and dominance == "weighing":
+            raise ValueError("joint_dominance is the old name of dominance: joint; give dominance alone.")
+        if joint_dominance:
+            dominance = settings["dominance"] = "joint"
+        return dominance
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> Self:
@@ -203,6 +239,11 @@ class DreamIF(
     def config(self) -> dict[str, Any]:
         """The constructor's arguments: what ``save_pretrained`` and a checkpoint keep beside the weights."""
         return dict(cast(dict[str, Any], self._hub_mixin_config))
+
+    @property
+    def step(self) -> int:
+        """What it pads height and width of its input to a multiple of: a pixel of the coarsest level."""
+        return 8 * self.stride
 
     def recompute_blocks(self, recompute: bool) -> None:
         """In training, have blocks compute their features a second time for the gradient instead of keeping them."""
@@ -239,11 +280,12 @@ class DreamIF(
         check_shapes(visible, infrared)
         height, width = visible.shape[-2:]
         sources = torch.cat([visible, repeat(infrared, "b 1 h w -> b c h w", c=3)])
-        sources = F.pad(sources, (0, -width % 8, 0, -height % 8), mode="reflect")
+        sources = F.pad(sources, (0, -width % self.step, 0, -height % self.step), mode="reflect")
         fused, maps = self.fuse_stacked(sources.contiguous(memory_format=torch.channels_last))
+        scales = [sources.shape[-1] // dominance.shape[-1] for dominance in maps]
         halves = [
-            dominance[..., : -(-height // 2**level), : -(-width // 2**level)].chunk(2)
-            for level, dominance in enumerate(maps)
+            dominance[..., : -(-height // scale), : -(-width // scale)].chunk(2)
+            for scale, dominance in zip(scales, maps, strict=True)
         ]
         return FusionOutput(
             fused[..., :height, :width],
@@ -252,11 +294,13 @@ class DreamIF(
         )
 
     def fuse_stacked(self, sources: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Fuse sources stacked along the batch, (2B, 3, H, W) with H and W multiples of 8.
+        """Fuse sources stacked along the batch, (2B, 3, H, W) with H and W multiples of `step`.
 
         Returns:
-            Fused images (B, 3, H, W), and both sources' dominance maps (2B, 1, h, w) by level, full resolution first.
+            Fused images (B, 3, H, W), and both sources' dominance maps (2B, 1, h, w) as in `FusionOutput`.
         """
+        if self.stride > 1:
+            sources = F.pixel_unshuffle(sources, self.stride).contiguous(memory_format=torch.channels_last)
         pyramid = self.encode(sources)
         features = pyramid.pop()
         maps: list[Tensor] = []
@@ -266,13 +310,22 @@ class DreamIF(
             if dominance is not None:
                 maps.insert(0, dominance)
 
+        if self.weigh is None:
+            features = torch.add(*halves(features))
+        else:
+            features, dominance = self.weigh(features)
+            maps.insert(0, dominance)
         refine, to_rgb = self.fusion
-        features = refine(sum(halves(features)))
+        features = refine(features)
         with torch.autocast(features.device.type, enabled=False):  # bfloat16 has fewer steps near 1 than a saved image
-            return to_rgb(features.to(to_rgb.weight.dtype)), maps
+            fused = to_rgb(features.to(to_rgb.weight.dtype))
+        if self.stride > 1:
+            fused = F.pixel_shuffle(fused, self.stride)
+            maps = [F.interpolate(dominance, scale_factor=self.stride, mode="bilinear") for dominance in maps]
+        return fused, maps
 
     def encode(self, sources: Tensor) -> list[Tensor]:
-        """The four levels' features of the stacked sources, (2B, 3, H, W), full resolution first."""
+        """The four levels' features of the stacked sources, the largest first."""
         if self.encoder_infrared is None:
             return self.encoder(sources)
         visible, infrared = halves(sources)

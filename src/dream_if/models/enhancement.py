@@ -4,19 +4,23 @@ The two sources travel stacked along the batch, visible first: features are (2B,
 alike with the same weights; only `CrossEnhancement` looks from one to the other, by `swap_sources`.
 """
 
+from typing import Literal
+
 import torch
 from einops import einsum
 from torch import Tensor, nn
 
-from dream_if.models.restormer import TransformerBlock
+from dream_if.models.restormer import ChannelLayerNorm, TransformerBlock
 from dream_if.models.tiled import of_whole_image, stretched
 
 __all__ = [
     "CrossEnhancement",
+    "Dominance",
     "PromptGenerator",
     "RelativeDominance",
     "RelativeEnhancement",
     "SelfEnhancement",
+    "WeighedSum",
     "halves",
     "swap_sources",
 ]
@@ -34,28 +38,58 @@ def swap_sources(stacked: Tensor) -> Tensor:
     return torch.cat([infrared, visible])
 
 
+Dominance = Literal["paper", "joint", "weighing"]
+"""Forms of relative dominance; see `dream_if.models.DreamIF`."""
+
+
 class RelativeDominance(nn.Module):
     """RD (Eq. 4): how much each pixel of a source is to be trusted, in (0, 1). (2B, C, H, W) -> (2B, 1, H, W).
 
-    As in the paper each source's map is made from its own feature alone, and that both sum to one is asked for by the
-    dominance loss. Where neither feature knows of the other, only one half everywhere can satisfy that.
+    In the paper's form each source's map is made from its own feature alone, and the dominance loss asks that both sum
+    to one. Where neither feature knows of the other, only one half everywhere can satisfy that.
 
     Args:
         dim: channels of the feature.
         joint: compare the sources instead, ``sigmoid(Conv(F) - Conv(F_other))``: the sum is one by construction.
+        frozen: no map at all but one half everywhere: a control for experiments.
     """
 
-    def __init__(self, dim: int, joint: bool = False) -> None:
+    def __init__(self, dim: int, joint: bool = False, frozen: bool = False) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(dim, 1, 3, padding=1)
+        self.conv = None if frozen else nn.Conv2d(dim, 1, 3, padding=1)
         self.joint = joint
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the dominance map of each source, in the parameters' precision: bfloat16 has few steps near 1/2."""
+        if self.conv is None:
+            return torch.full_like(features[:, :1], 0.5, dtype=torch.promote_types(features.dtype, torch.float32))
         certainty = self.conv(features)
         if self.joint:
             certainty = certainty - swap_sources(certainty)
         return certainty.to(self.conv.weight.dtype).sigmoid()
+
+
+class WeighedSum(nn.Module):
+    """The sum over sources (Eq. 3) with RD as the weight of each: ``2 * sum of RD_m * LayerNorm(F_m)``.
+
+    The paper calls RD "the fusion weight for each source feature", yet its Eq. 3 has no weight. Here nothing goes
+    around it: features are normalised in each pixel, so that what comes before cannot do the weighing itself.
+
+    Args:
+        dim: channels of the features.
+        frozen: of `RelativeDominance`.
+    """
+
+    def __init__(self, dim: int, frozen: bool = False) -> None:
+        super().__init__()
+        self.dominance = RelativeDominance(dim, joint=True, frozen=frozen)
+        self.norm = ChannelLayerNorm(dim)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(2B, C, H, W) -> weighed sum (B, C, H, W) and dominance (2B, 1, H, W)."""
+        dominance = self.dominance(features)
+        weighed = dominance.to(features.dtype) * self.norm(features)
+        return 2 * torch.add(*halves(weighed)), dominance
 
 
 class CrossEnhancement(nn.Module):
@@ -129,6 +163,8 @@ class RelativeEnhancement(nn.Module):
         use_ce: build cross enhancement.
         use_se: build self enhancement.
         joint: of `RelativeDominance`.
+        frozen: of `RelativeDominance`.
+        near_identity: start CE and SE as nothing added, and the join as their mean.
     """
 
     def __init__(
@@ -142,13 +178,28 @@ class RelativeEnhancement(nn.Module):
         use_ce: bool,
         use_se: bool,
         joint: bool = False,
+        frozen: bool = False,
+        near_identity: bool = False,
     ) -> None:
         super().__init__()
-        self.dominance = RelativeDominance(dim, joint)
+        self.dominance = RelativeDominance(dim, joint, frozen)
         self.cross = CrossEnhancement(dim) if use_ce else None
         self.self_ = SelfEnhancement(dim, num_heads, ffn_expansion, prompt_dim, prompt_size) if use_se else None
         paths = use_ce + use_se
         self.join = nn.Conv2d(paths * dim, dim, 3, padding=1, bias=False) if paths else None
+        if near_identity:
+            self._start_near_identity()
+
+    def _start_near_identity(self) -> None:
+        if self.cross is not None:
+            nn.init.zeros_(self.cross.conv.weight)
+        if self.self_ is not None:
+            nn.init.zeros_(self.self_.reduce.weight)
+        if self.join is not None:
+            parts = self.join.weight.chunk(self.join.in_channels // self.join.out_channels, dim=1)
+            with torch.no_grad():
+                for part in parts:
+                    part.copy_(nn.init.dirac_(torch.empty_like(part)) / len(parts))
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(2B, C, H, W) -> enhanced features (2B, C, H, W) and dominance (2B, 1, H, W)."""

@@ -162,10 +162,10 @@ class TransformerBlock(nn.Module):
 
 
 class PatchEmbedding(nn.Conv2d):
-    """3x3 convolution from an image to features at full resolution. (B, 3, H, W) -> (B, dim, H, W)."""
+    """3x3 convolution from an image, (B, channels, H, W), to features of the same size, (B, dim, H, W)."""
 
-    def __init__(self, dim: int) -> None:
-        super().__init__(3, dim, 3, padding=1, bias=False)
+    def __init__(self, dim: int, channels: int = 3) -> None:
+        super().__init__(channels, dim, 3, padding=1, bias=False)
 
 
 class Downsample(nn.Sequential):

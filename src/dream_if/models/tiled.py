@@ -72,10 +72,12 @@ class TiledImage:
     Args:
         height: of the image, before padding.
         width: likewise.
+        step: to a multiple of what the network pads it.
     """
 
-    def __init__(self, height: int, width: int) -> None:
-        self.height, self.width = padded(height), padded(width)
+    def __init__(self, height: int, width: int, step: int = 8) -> None:
+        self.step = step
+        self.height, self.width = padded(height, step), padded(width, step)
         self._phase: Literal["note", "apply"] = "note"
         self._rows, self._columns = slice(0, self.height), slice(0, self.width)
         self._sums: dict[nn.Module, tuple[Tensor, ...]] = {}
@@ -96,11 +98,11 @@ class TiledImage:
         Args:
             phase: ``note``: a part, whose statistics are noted. All parts come before the first tile, and together they
                 are the image, without overlap. ``apply``: a tile, for which those of all parts count.
-            rows: where it lies; it begins at a multiple of 8.
+            rows: where it lies; it begins at a multiple of ``step``.
             columns: likewise.
         """
         self._phase = phase
-        self._rows, self._columns = (slice(span.start, padded(span.stop)) for span in (rows, columns))
+        self._rows, self._columns = (slice(span.start, padded(span.stop, self.step)) for span in (rows, columns))
 
     def averaged(self, module: nn.Module, statistics: tuple[Tensor, ...], weight: float) -> tuple[Tensor, ...]:
         """See `of_whole_image`. Sums are kept in float32 at least."""
@@ -132,6 +134,6 @@ class TiledImage:
         return part.to(components.dtype)
 
 
-def padded(length: int) -> int:
-    """The next multiple of 8, to which the network pads its input."""
-    return -(-length // 8) * 8
+def padded(length: int, step: int) -> int:
+    """The next multiple of a step, to which the network pads its input."""
+    return -(-length // step) * step
