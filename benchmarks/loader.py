@@ -161,7 +161,7 @@ def degradation_rate(batch: Any, seconds: float) -> float:
     degradation = RandomDegradations()
     start, count, epoch = time.perf_counter(), 0, 0
     while (elapsed := time.perf_counter() - start) < seconds:
-        degrade_batch(batch, visible=degradation, infrared=degradation, seed=0, epoch=epoch)
+        degrade_batch(batch, degradation, seed=0, epoch=epoch)
         if batch["visible"].is_cuda:
             torch.cuda.synchronize()
         count, epoch = count + len(batch["name"]), epoch + 1

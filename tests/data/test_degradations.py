@@ -393,7 +393,7 @@ def test_applied_names_the_bits():
 
 def test_batch_follows_the_contract():
     batch = batch_of(list(range(20)))
-    result = degrade_batch(batch, RandomDegradations(clean=0.4), RandomDegradations(clean=0.4), 0, 0)
+    result = degrade_batch(batch, RandomDegradations(clean=0.4), 0, 0)
     assert set(batch) == {"visible", "infrared", "index", "name"}
     for source in ("visible", "infrared"):
         assert result[f"{source}_clean"] is batch[source]
@@ -410,10 +410,10 @@ def test_batch_follows_the_contract():
 def test_a_sample_is_degraded_alike_in_any_batch_and_order():
     indices = list(range(12))
     composition = RandomDegradations()
-    whole = degrade_batch(batch_of(indices), composition, composition, 5, 1)
+    whole = degrade_batch(batch_of(indices), composition, 5, 1)
     for parts in ([[i] for i in indices], [indices[::-1]], [indices[:5], indices[5:]], [indices[1::2], indices[::2]]):
         for part in parts:
-            result = degrade_batch(batch_of(part), composition, composition, 5, 1)
+            result = degrade_batch(batch_of(part), composition, 5, 1)
             for key in ("visible", "infrared", "visible_degradation", "infrared_degradation"):
                 assert torch.equal(result[key], whole[key][part])
 
@@ -423,9 +423,9 @@ def test_batches_differ_by_seed_epoch_split_and_source():
     batch = batch_of([0, 1])
     batch["visible"] = batch["infrared"].repeat(1, 3, 1, 1) * 0 + 0.5
     batch["infrared"] = batch["infrared"] * 0 + 0.5
-    first = degrade_batch(batch, composition, composition, 0, 0)
+    first = degrade_batch(batch, composition, 0, 0)
     for arguments in ((1, 0, "train"), (0, 1, "train"), (0, 0, "val")):
-        other = degrade_batch(batch, composition, composition, *arguments)
+        other = degrade_batch(batch, composition, *arguments)
         for source in ("visible", "infrared"):
             both = torch.stack([first[source].flatten(), other[source].flatten()])
             assert abs(torch.corrcoef(both)[0, 1]) < 0.1
@@ -435,9 +435,9 @@ def test_batches_differ_by_seed_epoch_split_and_source():
     assert abs(torch.corrcoef(across)[0, 1]) < 0.15
 
 
-def test_no_composition_leaves_a_source_clean():
+def test_a_source_that_is_not_named_stays_clean():
     batch = batch_of([0, 1])
-    result = degrade_batch(batch, FixedDegradation(GaussianNoise(20)), None, 0, 0)
+    result = degrade_batch(batch, FixedDegradation(GaussianNoise(20)), 0, 0, sources=["visible"])
     assert torch.equal(result["infrared"], batch["infrared"])
     assert result["infrared_degradation"].tolist() == [0, 0]
     assert result["visible_degradation"].tolist() == [1, 1]
@@ -447,7 +447,7 @@ def test_batch_of_half_precision_becomes_float32():
     batch = batch_of([0, 1])
     batch |= {source: batch[source].bfloat16() for source in ("visible", "infrared")}
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        result = degrade_batch(batch, RandomDegradations(), None, 0, 0)
+        result = degrade_batch(batch, RandomDegradations(), 0, 0, sources=["visible"])
     for key in ("visible", "infrared", "visible_clean", "infrared_clean"):
         assert result[key].dtype == torch.float32
 
@@ -456,7 +456,7 @@ def test_batch_with_a_missing_index_is_refused():
     batch = batch_of([0, 1, 2])
     batch["index"] = batch["index"][:2]
     with pytest.raises(ValueError, match="one index per visible image"):
-        degrade_batch(batch, None, None, 0, 0)
+        degrade_batch(batch, None, 0, 0)
 
 
 # Arguments

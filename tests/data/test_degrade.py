@@ -154,9 +154,9 @@ class TestManifest:
         assert run("degrade", "pairs", "any", "random").status == 0
         told = json.loads(Path("any/manifest.json").read_text())
         assert (told["kind"], told["level"]) == ("random", None)
-        assert told["arguments"] == {"kinds": None, "count": [1, 2], "clean": 0.0}
+        assert told["arguments"] == {"kinds": None, "count": [1, 2], "clean": 0.0, "local": 0.0}
 
-    def test_a_source_that_is_not_befallen_is_left_as_it_is(self, workspace: Path, run) -> None:
+    def test_a_source_that_a_kind_does_not_apply_to_is_left_as_it_is(self, workspace: Path, run) -> None:
         for kind, left in (("haze", "ir"), ("stripes", "vi")):
             assert run("degrade", "pairs", kind, kind).status == 0
             assert json.loads(Path(kind, "manifest.json").read_text())["degrade"] != "both"
@@ -193,13 +193,13 @@ class TestMistakes:
             (("haze+gaussian", "--level", "[1, 2, 3]"), "level: expected one, or one for each of haze, gaussian"),
             (("haze+gaussian", "--level", "[1, 5]"), "GaussianNoise: expected a level from 1 to 4, got 5"),
             (("haze+gaussian", "--arguments", "{sigma: 3}"), "arguments: several kinds are meant by level"),
-            (("haze", "--degrade", "infrared"), "source: haze befalls the visible source alone, got infrared"),
-            (("haze+stripes", "--degrade", "visible"), "source: stripes befalls the infrared source alone"),
+            (("haze", "--degrade", "infrared"), "source: haze applies to the visible source alone, got infrared"),
+            (("haze+stripes", "--degrade", "visible"), "source: stripes applies to the infrared source alone"),
             (("random", "--level", 3), "level: random has no levels"),
             (("random", "--arguments", "{clear: 1}"), "expected some of kinds, count, clean"),
             (("shift",), "arguments: missing a required argument: 'pixels'"),
             (("shift", "--level", 3), "level: shift has no levels"),
-            (("shift", "--arguments", "{pixels: 3}", "--degrade", "visible"), "source: shift befalls the infrared"),
+            (("shift", "--arguments", "{pixels: 3}", "--degrade", "visible"), "source: shift applies to the infrared"),
             (("shift", "--arguments", "{pixels: 40}"), "Shift.pixels: expected fewer than the 40 columns"),
             (("gaussian", "--seed", "abc"), "seed"),
             (("rain", "--level", 5), "Rain: expected a level from 1 to 4, got 5"),

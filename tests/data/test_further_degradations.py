@@ -235,7 +235,7 @@ def test_random_degradations_draw_the_papers_kinds_as_ever():
     """Stored: other codes would silently change every experiment. They are those from before there were others."""
     assert [kind.name for kind in RandomDegradations().kinds] == list(KINDS)
     batch = {"visible": torch.rand(12, 3, 24, 24), "infrared": torch.rand(12, 1, 24, 24), "index": torch.arange(12)}
-    result = degrade_batch(batch, RandomDegradations(), RandomDegradations(), 0, 0)
+    result = degrade_batch(batch, RandomDegradations(), 0, 0)
     assert result["visible_degradation"].tolist() == [0, 12, 16, 33, 2, 24, 20, 40, 36, 48, 18, 1]
     assert result["infrared_degradation"].tolist() == [17, 17, 4, 40, 0, 48, 6, 0, 0, 8, 12, 0]
 

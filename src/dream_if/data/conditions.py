@@ -1,10 +1,10 @@
-"""What sources suffer before a method sees them, by name: for tables and for ``dream-if degrade``."""
+"""What is done to sources before a method sees them, by name: for tables and for ``dream-if degrade``."""
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from torch import Tensor
 
@@ -15,13 +15,15 @@ from dream_if.data.degradations import (
     Composition,
     Degradation,
     FixedDegradation,
+    Local,
+    OneSided,
     RandomDegradations,
     Shift,
 )
 from dream_if.data.pairs import Sample
 from dream_if.errors import InputError
 
-__all__ = ["CLEAN", "PAPERS_LEVEL", "Condition", "Sufferers", "under"]
+__all__ = ["CLEAN", "PAPERS_LEVEL", "Condition", "Sources", "under"]
 
 CLEAN = "clean"
 """Name of the condition in which nothing is done to the sources."""
@@ -32,13 +34,19 @@ PAPERS_LEVEL = 3
 JOINT = "+"
 """Stands between kinds that follow each other, as in ``haze+gaussian``."""
 
-Sufferers = Literal["both", "visible", "infrared"]
+LOCAL = "local" + JOINT
+"""Stands before kinds that are each confined to a region, as in ``local+haze+gaussian``."""
+
+Sources = Literal["both", "one", "visible", "infrared"]
 
 KEYS = ("kind", "level", "arguments", "seed", "source")
 
 
 class _Made(NamedTuple):
-    """A class with all its arguments, those by default included: what makes a condition, or a kind in it."""
+    """A class with all its arguments, those by default included: what makes a condition, or a kind in it.
+
+    An argument may be another of these, or a list of them.
+    """
 
     made_by: type[Composition] | type[Degradation]
     arguments: dict[str, Any]
@@ -46,21 +54,35 @@ class _Made(NamedTuple):
     @property
     def settings(self) -> dict[str, Any]:
         """As a configuration names it."""
-        return {"class_path": f"{degradations.__name__}.{self.made_by.__name__}", "init_args": self.arguments}
+        told = {name: _each(value, lambda made: made.settings) for name, value in self.arguments.items()}
+        return {"class_path": f"{degradations.__name__}.{self.made_by.__name__}", "init_args": told}
+
+    def make(self) -> Composition | Degradation:
+        """An instance."""
+        return self.made_by(**{name: _each(value, _Made.make) for name, value in self.arguments.items()})
+
+
+def _each(value: Any, change: Callable[[_Made], Any]) -> Any:
+    """An argument with what is to be made in it changed."""
+    if isinstance(value, list):
+        return [_each(entry, change) for entry in value]
+    return change(value) if isinstance(value, _Made) else value
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What the sources suffer before a method sees them.
+    """What is done to the sources before a method sees them.
 
     Attributes:
         name: in tables; `CLEAN` where nothing is done.
         kind: one of `KIND_CLASSES`; several of them joined by `JOINT`, in this order; ``random`` for one or two of the
-            paper's by chance; ``shift`` for an infrared image that is not registered; None for nothing.
+            paper's by chance; ``shift`` for an infrared image that is not registered; None for nothing. Kinds and
+            ``random`` may follow `LOCAL`.
         level: severity from 1 to 4, of all kinds or of each, where kinds are meant by level.
         arguments: of the kind in place of a level; ``pixels`` of a shift.
         seed: of what is random, as ``data.seed`` of a test.
-        source: which source suffers: of ``both``, those that the kinds befall by nature.
+        source: which source is corrupted: of ``both``, those that the kinds apply to by nature; ``one`` is drawn for
+            each pair.
     """
 
     name: str = CLEAN
@@ -68,7 +90,7 @@ class Condition:
     level: int | tuple[int, ...] | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
-    source: Sufferers = "both"
+    source: Sources = "both"
 
     @property
     def key(self) -> str:
@@ -87,8 +109,10 @@ class Condition:
         given = ", ".join(f"{name} {value}" for name, value in self.arguments.items()) or "training ranges"
         levels = self.level if isinstance(self.level, tuple) else (self.level,)
         how = given if self.level is None else f"level {JOINT.join(map(str, levels))}"
-        what = self.kind.replace(JOINT, " then ")
-        sources = "both sources" if self.source == "both" else f"{self.source} source alone"
+        what = ("local " if self.kind.startswith(LOCAL) else "") + " then ".join(_names(self.kind))
+        sources = {"both": "both sources", "one": "one source of each pair"}.get(
+            self.source, f"{self.source} source alone"
+        )
         return f"{what} ({how}), {sources}, seed {self.seed}"
 
     @property
@@ -100,15 +124,30 @@ class Condition:
         """
         if self.kind is None:
             return ()
-        if self.kind == "random":
-            return (_bound(RandomDegradations, {"clean": 0.0, **self.arguments}),)
-        if self.kind == "shift":
+        names, local = _names(self.kind), self.kind.startswith(LOCAL)
+        if names == ["random"]:
+            return (_bound(RandomDegradations, {"clean": 0.0, "local": float(local), **self.arguments}),)
+        if names == ["shift"]:
             return (_bound(Shift, self.arguments),)
-        names = self.kind.split(JOINT)
         levels = self.level if isinstance(self.level, tuple) else (self.level,) * len(names)
         if len(levels) != len(names):
             raise InputError(f"level: expected one, or one for each of {', '.join(names)}; got {list(levels)}")
-        return tuple(_kind(name, level, self.arguments) for name, level in zip(names, levels, strict=True))
+        kinds = [_kind(name, level, self.arguments) for name, level in zip(names, levels, strict=True)]
+        if not local:
+            return tuple(kinds)
+        defaults = _bound(Local, {"kind": None}).arguments
+        return tuple(_Made(Local, {**defaults, "kind": kind}) for kind in kinds)
+
+    @property
+    def _whole(self) -> _Made | None:
+        """What makes the composition; None where nothing is done."""
+        parts = self.parts
+        if not parts:
+            return None
+        whole = parts[0]
+        if issubclass(whole.made_by, Degradation):
+            whole = _Made(FixedDegradation, {"kind": list(parts) if len(parts) > 1 else whole})
+        return _Made(OneSided, {"of": whole, "source": None}) if self.source == "one" else whole
 
     def composition(self) -> Composition | None:
         """The degradation that `FusionDataModule` takes; None where it has nothing to do.
@@ -116,25 +155,23 @@ class Condition:
         Raises:
             InputError: As `parts`, or an argument has a value that cannot be.
         """
-        parts = self.parts
+        whole = self._whole
         try:
-            made = [part.made_by(**part.arguments) for part in parts]
+            return cast(Composition, whole.make()) if whole else None
         except (TypeError, InputError) as error:
             raise InputError(f"arguments: {error}") from error
-        if not made:
-            return None
-        return made[0] if isinstance(made[0], Composition) else FixedDegradation(cast(list[Degradation], made))
+
+    @property
+    def degrade(self) -> Literal["both", "visible", "infrared"]:
+        """The sources that the composition is for, as `FusionDataModule` takes them."""
+        return "both" if self.source == "one" else self.source
 
     @property
     def settings(self) -> dict[str, Any]:
         """What ``dream-if test`` is told below ``data`` to have the same inputs."""
-        each = [part.settings for part in self.parts]
-        if not each or self.kind in ("random", "shift"):
-            degradation = each[0] if each else None
-        else:
-            kind = each if len(each) > 1 else each[0]
-            degradation = {"class_path": "dream_if.data.FixedDegradation", "init_args": {"kind": kind}}
-        return {"test_degradation": degradation, "degrade": self.source, "seed": self.seed}
+        whole = self._whole
+        told = whole.settings if whole else None
+        return {"test_degradation": told, "degrade": self.degrade, "seed": self.seed}
 
     @classmethod
     def read(cls, name: str, given: Any) -> "Condition":
@@ -174,14 +211,13 @@ class Condition:
             level: a number, or a list with one for each kind; `PAPERS_LEVEL` if neither this nor arguments are given.
             arguments: of the kind in place of a level; those left out have their training range.
             seed: from 0 up.
-            source: which of the sources.
+            source: which of the sources, see the class.
 
         Raises:
             InputError: One is none of those expected, or contradicts another.
         """
         _check(where, kind, level, arguments, seed, source)
-        known = {part for part in kind.split(JOINT) if part in KIND_CLASSES}
-        if known and level is None and arguments is None:
+        if any(name in KIND_CLASSES for name in _names(kind)) and level is None and arguments is None:
             level = PAPERS_LEVEL
         made = cls(
             name=name,
@@ -189,7 +225,7 @@ class Condition:
             level=tuple(level) if isinstance(level, list) else level,
             arguments=dict(arguments or {}),
             seed=seed,
-            source=_sufferers(where, kind, source),
+            source=_sources(where, kind, source),
         )
         try:
             made.composition()  # to hear of mistakes before anything is computed
@@ -202,13 +238,13 @@ def _check(where: str, kind: Any, level: Any, arguments: Any, seed: Any, source:
     """Make sure of what can be said without making the kinds."""
     if not isinstance(kind, str):
         raise InputError(f"{where}kind: expected a name, or several such as haze{JOINT}gaussian; got {kind!r}.")
-    names = kind.split(JOINT)
+    names = _names(kind)
     unknown = [name for name in names if name not in KIND_CLASSES]
-    if unknown and kind not in ("random", "shift"):
+    if unknown and kind not in ("random", f"{LOCAL}random", "shift"):
         whole = f" of {kind}" if len(names) > 1 else ""
         raise InputError(
             f"{where}kind: there is no degradation {unknown[0]!r}{whole}; expected one of {', '.join(KIND_CLASSES)}, "
-            f"some of these joined by {JOINT}, random or shift."
+            f"some of these joined by {JOINT}, or random, all of them also after {LOCAL}; or shift."
         )
     if len(set(names)) < len(names):
         raise InputError(f"{where}kind: expected each kind once, got {kind}.")
@@ -222,24 +258,30 @@ def _check(where: str, kind: Any, level: Any, arguments: Any, seed: Any, source:
         raise InputError(f"{where}arguments: several kinds are meant by level; got {arguments!r} for {kind}.")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise InputError(f"{where}seed: expected a whole number from 0 up and below {2**32}, got {seed!r}.")
-    if source not in ("both", "visible", "infrared"):
-        raise InputError(f"{where}source: expected both, visible or infrared, got {source!r}.")
+    if source not in get_args(Sources):
+        raise InputError(f"{where}source: expected one of {', '.join(get_args(Sources))}; got {source!r}.")
 
 
-def _sufferers(where: str, kind: str, source: Sufferers) -> Sufferers:
-    """Which sources the kinds befall, of those wanted.
+def _names(kind: str) -> list[str]:
+    """What a kind is joined of, without `LOCAL`."""
+    return kind.removeprefix(LOCAL).split(JOINT)
+
+
+def _sources(where: str, kind: str, source: Sources) -> Sources:
+    """Which sources the kinds apply to, of those wanted.
 
     Raises:
-        InputError: One of the kinds befalls none of them.
+        InputError: One of the kinds does not apply to all that may be corrupted.
     """
-    if kind == "random":
+    names = _names(kind)
+    if names == ["random"]:
         return source
-    befallen = {name: ("infrared",) if name == "shift" else KIND_CLASSES[name].SOURCES for name in kind.split(JOINT)}
-    for name, sources in befallen.items():
-        if source != "both" and source not in sources:
-            raise InputError(f"{where}source: {name} befalls the {sources[0]} source alone, got {source}.")
-    either = {entry for sources in befallen.values() for entry in sources}
-    return source if len(either) > 1 else cast(Sufferers, either.pop())
+    fitting = {name: ("infrared",) if name == "shift" else KIND_CLASSES[name].SOURCES for name in names}
+    for name, sources in fitting.items():
+        if source != "both" and source not in sources and not (source == "one" and len(sources) > 1):
+            raise InputError(f"{where}source: {name} applies to the {sources[0]} source alone, got {source}.")
+    either = {entry for sources in fitting.values() for entry in sources}
+    return source if len(either) > 1 else either.pop()
 
 
 def _kind(name: str, level: int | None, arguments: Mapping[str, Any]) -> _Made:
@@ -276,14 +318,14 @@ def under(sample: Sample, condition: Condition) -> tuple[Tensor, Tensor]:
 
     Args:
         sample: a clean batch of one.
-        condition: what it suffers.
+        condition: what is done to it.
 
     Returns:
         Visible (1, 3, H, W) and infrared (1, 1, H, W) in [0, 1]; rounded to 8 bit where something was done, as in the
         files that ``dream-if degrade`` writes.
     """
     module = FusionDataModule(
-        test_degradation=condition.composition(), degrade=condition.source, num_workers=0, seed=condition.seed
+        test_degradation=condition.composition(), degrade=condition.degrade, num_workers=0, seed=condition.seed
     )
     batch = module.on_before_batch_transfer(dict(sample), 0)
     return batch["visible"], batch["infrared"]

@@ -13,6 +13,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from dream_if.data.degradations import Composition, degrade_batch
+from dream_if.data.degradations.base import SOURCES, Source
 from dream_if.data.images import to_image, to_tensor
 from dream_if.data.layouts import Layout, Split, find_pairs
 from dream_if.data.pairs import Image, PairedImages, PairFiles, PairSource, collate
@@ -95,12 +96,12 @@ class FusionDataModule(LightningDataModule):
         val_crop: side of the crops, one from each pair, that validation looks at; whole images if null.
         test_crop: the same for testing, where many pairs matter more than whole ones; predicting takes whole images.
         mix: how often each of several sets comes up in training: by its size, or all equally.
-        degradation: what training and validation samples suffer, each source on its own; nothing if null.
-        test_degradation: what test and predict samples suffer, the same at every call and rounded to 8 bit as in the
-            files that ``dream-if degrade`` writes; nothing if null. Several by name, as ``{clean: null, noisy:
-            {class_path: ...}}``, test each set under each: the set ``road`` is then called ``road+noisy``, and still
-            ``road`` where nothing is done to it.
-        degrade: which of the sources.
+        degradation: what is done to training and validation samples, each source on its own; nothing if null.
+        test_degradation: what is done to test and predict samples, the same at every call; what it changes is rounded
+            to 8 bit as in the files that ``dream-if degrade`` writes; nothing if null. Several by name, as ``{clean:
+            null, noisy: {class_path: ...}}``, test each set under each: the set ``road`` is then called
+            ``road+noisy``, and still ``road`` where nothing is done to it.
+        degrade: which of the sources; ``dream_if.data.OneSided`` corrupts one of each pair.
         num_workers: processes that read; they do not change what is read.
         seed: of scenes, and of degradations when validating and testing, whatever ``seed_everything`` is.
         train_seed: of order, crops, flips and degradations in training; `dream-if fit` fills in ``seed_everything``,
@@ -168,7 +169,7 @@ class FusionDataModule(LightningDataModule):
         self.degradation = degradation
         self.test_degradation = test_degradation
         self._conditions()  # to hear of mistakes now
-        self.degraded = {"visible", "infrared"} if degrade == "both" else {degrade}
+        self.degraded: set[Source] = set(SOURCES) if degrade == "both" else {degrade}
         self.num_workers = num_workers
         self.seed = seed
         self.train_seed = train_seed
@@ -301,9 +302,11 @@ class FusionDataModule(LightningDataModule):
             return batch
         conditions = list(self._conditions().values())
         batch = self._degraded(batch, conditions[dataloader_idx % len(conditions)], self.seed, 0, "test")
-        for source in ("visible", "infrared"):
-            if batch[source] is not batch[f"{source}_clean"]:
-                batch[source] = torch.stack([to_tensor(to_image(image)) for image in batch[source]])
+        for source in SOURCES:
+            both = zip(batch[source], batch[f"{source}_clean"], strict=True)
+            batch[source] = torch.stack(
+                [image if torch.equal(image, clean) else to_tensor(to_image(image)) for image, clean in both]
+            )
         return batch
 
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
@@ -323,14 +326,7 @@ class FusionDataModule(LightningDataModule):
     def _degraded(
         self, batch: dict[str, Any], composition: Composition | None, seed: int, epoch: int, split: Split
     ) -> dict[str, Any]:
-        return degrade_batch(
-            batch,
-            visible=composition if "visible" in self.degraded else None,
-            infrared=composition if "infrared" in self.degraded else None,
-            seed=seed,
-            epoch=epoch,
-            split=split,
-        )
+        return degrade_batch(batch, composition, seed, epoch, split, self.degraded)
 
 
 def one_opencv_thread(_worker: int) -> None:

@@ -19,7 +19,7 @@ import yaml
 from rich.console import Console
 from rich.progress import track
 
-from dream_if.data.conditions import Condition, Sufferers
+from dream_if.data.conditions import Condition, Sources
 from dream_if.data.datamodule import FusionDataModule
 from dream_if.data.images import Image, to_image
 from dream_if.data.layouts import Layout, Pair, detect_layout
@@ -38,7 +38,7 @@ def degrade(
     kind: str,
     level: int | list[int] | None = None,
     arguments: dict[str, Any] | None = None,
-    degrade: Sufferers = "both",
+    degrade: Sources = "both",
     layout: str | None = None,
     seed: int = 0,
 ) -> int:
@@ -48,10 +48,12 @@ def degrade(
         data: folder of the set.
         out: folder to make; it must not hold anything yet.
         kind: name of a degradation, such as gaussian, or of several in their order, such as haze+gaussian; random for
-            the mixture of the training, or shift; a wrong one gets the list.
+            the mixture of the training, or shift; a wrong one gets the list. After local+, as in local+gaussian, each
+            kind is confined to a region.
         level: severity from 1 to 4, or one for each kind, such as '[2, 3]'; 3 if neither this nor arguments are given.
         arguments: of the kind in place of a level, such as '{sigma: 25}'; those left out have their training range.
-        degrade: which of the sources; the other one is written as it is. Some kinds befall one source alone.
+        degrade: which of the sources, or one, drawn for each pair; the other one is written as it is. Some kinds apply
+            to one source alone.
         layout: how the set is arranged: llvip, msrs, m3fd, roadscene, tno or folder; found out by itself if left out.
         seed: of the corruption, as data.seed of a test.
 
@@ -73,13 +75,13 @@ def write_degraded(root: Path, out: Path, condition: Condition, layout: str | No
     """Write the corrupted test split of a set as 8-bit PNG in the layout ``folder``, with names and order kept.
 
     Beside ``<out>/test/{vi,ir}/<name>.png`` there are ``manifest.json``, which this function returns, and
-    ``test.yaml``, with which ``dream-if test`` has the same inputs. A source that is not corrupted is written as it is
-    read, with 8 or 16 bit. Everything is written beside ``out`` first and renamed: ``out`` is complete or untouched.
+    ``test.yaml``, with which ``dream-if test`` has the same inputs. An image that nothing is done to is written as it
+    is read, with 8 or 16 bit. Everything is written beside ``out`` first and renamed: ``out`` is complete or untouched.
 
     Args:
         root: Folder of the set of image files.
         out: Folder to make; it may exist if it is empty.
-        condition: What the pairs suffer. The draws depend on its seed, the position in the split and the source alone.
+        condition: What is done to the pairs. The draws depend on its seed, the position in the split and the source.
         layout: One of :data:`dream_if.data.layouts.LAYOUTS`; None to guess it.
 
     Returns:
@@ -98,12 +100,12 @@ def write_degraded(root: Path, out: Path, condition: Condition, layout: str | No
         known_layout,
         str(root),
         test_degradation=condition.composition(),
-        degrade=condition.source,
+        degrade=condition.degrade,
         num_workers=0,
         seed=condition.seed,
     )
     module.setup("test")
-    settings = [part.arguments for part in condition.parts]
+    settings = [part.settings["init_args"] for part in condition.parts]
     manifest = {
         "format": "dream-if degraded pairs",
         "version": 1,
@@ -157,7 +159,8 @@ def _write_pairs(module: FusionDataModule, root: Path, out: Path) -> list[dict[s
         entry: dict[str, Any] = {"name": pair.name, "index": index}
         for source, folder in FOLDERS.items():
             original: Path = getattr(pair, source)
-            image = to_image(batch[source][0]) if source in module.degraded else cast(Image, read[source])
+            untouched = torch.equal(batch[source], batch[f"{source}_clean"])
+            image = cast(Image, read[source]) if untouched else to_image(batch[source][0])
             path = out / "test" / folder / f"{pair.name}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             content = _png(image)

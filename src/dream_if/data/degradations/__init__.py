@@ -14,7 +14,7 @@ Level 3 is the strongest corruption of the default training range; level 4 lies 
 | `Blur` | `sigma`, pixels | 0.1 to 2.8 | 1 | 1.8 | 2.8 | 4 |
 | `Resize` | `factor` | 2 to 4 | 2 | 3 | 4 | 6 |
 
-These are the paper's. Beyond it, drawn only where they are named, each for the source that it befalls:
+These are the paper's. Beyond it, drawn only where they are named, each for the source that it applies to:
 
 | kind | source | argument | drawn from | level 1 | level 2 | level 3 | level 4 |
 | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -29,7 +29,10 @@ These are the paper's. Beyond it, drawn only where they are named, each for the 
 What a level does not fix stays random: the noise itself, the angle of the rain, the interpolations of a resize, the
 airlight and horizon of haze. The blur of a level is isotropic, with a kernel of 21 pixels.
 
-`RandomDegradations`, `FixedDegradation` and `Shift` choose what a sample gets, `degrade_batch` applies them to a batch.
+`Local` confines any of them to a region: a box, a blob, a band, or a gradient across the image.
+
+`RandomDegradations`, `FixedDegradation` and `Shift` choose what an image gets; `OneSided` and `Mixed` choose for each
+pair which source is corrupted, and by which of several. `degrade_batch` applies them to a batch.
 `KIND_CLASSES` has the kinds by name.
 """
 
@@ -47,6 +50,8 @@ from dream_if.data.degradations.compose import (
 )
 from dream_if.data.degradations.further import Haze, Jpeg, LowContrast, LowLight, OverExposure, StripeNoise
 from dream_if.data.degradations.kinds import Blur, GaussianNoise, PoissonNoise, Rain, Resize, SpeckleNoise
+from dream_if.data.degradations.local import Local
+from dream_if.data.degradations.pairs import Mixed, OneSided
 
 __all__ = [
     "ALL_KINDS",
@@ -61,8 +66,11 @@ __all__ = [
     "Haze",
     "Jpeg",
     "Level",
+    "Local",
     "LowContrast",
     "LowLight",
+    "Mixed",
+    "OneSided",
     "OverExposure",
     "PoissonNoise",
     "Rain",

@@ -10,7 +10,18 @@ from torch import Tensor, nn
 
 from dream_if.errors import InputError
 
-__all__ = ["ALL_KINDS", "FURTHER", "KINDS", "SOURCES", "Degradation", "Level", "Source", "level_range", "uniform"]
+__all__ = [
+    "ALL_KINDS",
+    "FURTHER",
+    "KINDS",
+    "SOURCES",
+    "Degradation",
+    "Level",
+    "Source",
+    "level_range",
+    "source_of",
+    "uniform",
+]
 
 KINDS: tuple[str, ...] = ("gaussian", "poisson", "speckle", "rain", "blur", "resize")
 """Names of the paper's kinds."""
@@ -26,6 +37,11 @@ SOURCES: tuple[Source, Source] = ("visible", "infrared")
 
 Level = float | tuple[float, float]
 """A fixed level, or the (low, high) range from which it is drawn uniformly."""
+
+
+def source_of(image: Tensor) -> Source:
+    """The source that an image (C, H, W) is of: one channel is infrared."""
+    return "infrared" if image.shape[0] == 1 else "visible"
 
 
 def level_range(name: str, level: Level, low: float, high: float = math.inf) -> tuple[float, float]:
@@ -68,17 +84,16 @@ class Degradation(nn.Module, ABC):
     photon in a few pixels, where rounding falls on the other side of a step).
 
     Subclasses set `name` (one of `ALL_KINDS`) and `LEVELS` and implement `draw` and `corrupt`. Those that by nature
-    befall one source alone name it in `SOURCES`: compositions leave the other one as it is.
+    apply to one source alone name it in `SOURCES`: compositions leave the other one as it is.
     """
 
-    name: ClassVar[str]
+    name: str
+    SOURCES: tuple[Source, ...] = SOURCES
     LEVELS: ClassVar[tuple[Mapping[str, Any], ...]]
-    SOURCES: ClassVar[tuple[Source, ...]] = SOURCES
 
-    @classmethod
-    def befalls(cls, image: Tensor) -> bool:
-        """Whether an image (C, H, W) is of a source that this kind befalls; one channel is infrared."""
-        return ("infrared" if image.shape[0] == 1 else "visible") in cls.SOURCES
+    def applies_to(self, image: Tensor) -> bool:
+        """Whether this kind applies to the source that an image (C, H, W) is of."""
+        return source_of(image) in self.SOURCES
 
     @classmethod
     def at_level(cls, level: int) -> Self:

@@ -2,14 +2,15 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from dream_if.data.degradations.base import ALL_KINDS, SOURCES, Degradation, Source, level_range
 from dream_if.data.degradations.kinds import Blur, GaussianNoise, PoissonNoise, Rain, Resize, SpeckleNoise
+from dream_if.data.degradations.local import Local
 from dream_if.errors import InputError
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
 ]
 
 
-def sample_generator(seed: int, epoch: int, index: int, source: Source, split: str = "train") -> torch.Generator:
+def sample_generator(
+    seed: int, epoch: int, index: int, source: Source | Literal["pair"], split: str = "train"
+) -> torch.Generator:
     """Make the generator of one sample: a pure function of its arguments.
 
     They are hashed (BLAKE2b), so that neighbouring samples, epochs and seeds share nothing. Torch's CPU generator
@@ -33,17 +36,17 @@ def sample_generator(seed: int, epoch: int, index: int, source: Source, split: s
         seed: Of the run.
         epoch: Fixed for validation and test, so that every method sees the same inputs.
         index: Position in the split.
-        source: "visible" or "infrared".
+        source: "visible", "infrared", or "pair" for what is drawn once for both.
         split: Salt that keeps equal positions of different splits apart.
 
     Returns:
         A fresh generator on the CPU.
 
     Raises:
-        ValueError: If the source is neither.
+        ValueError: If the source is none of these.
     """
-    if source not in SOURCES:
-        raise ValueError(f"source: expected 'visible' or 'infrared', got {source!r}")
+    if source not in (*SOURCES, "pair"):
+        raise ValueError(f"source: expected 'visible', 'infrared' or 'pair', got {source!r}")
     key = f"{int(seed)}/{int(epoch)}/{int(index)}/{source}/{split}"
     digest = hashlib.blake2b(key.encode(), digest_size=4).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little"))
@@ -64,11 +67,11 @@ def applied(code: int) -> tuple[str, ...]:
 
 
 def _in_order(kinds: Iterable[nn.Module], image: Tensor, generator: torch.Generator) -> tuple[Tensor, int]:
-    """Degrade an image by one kind after the other; the code of those that befell it."""
+    """Degrade an image by one kind after the other; the code of those that apply to it."""
     code = 0
     for kind in kinds:
         assert isinstance(kind, Degradation)  # ModuleList forgets the type
-        if kind.befalls(image):
+        if kind.applies_to(image):
             image = kind(image, kind.draw(generator, (image.shape[0], image.shape[1], image.shape[2])))
             code |= 1 << ALL_KINDS.index(kind.name)
     return image.float(), code
@@ -83,6 +86,18 @@ def _check(kind: object, name: str) -> None:
 
 class Composition(nn.Module, ABC):
     """Decides which degradations one image gets, and applies them."""
+
+    def choose(self, generator: torch.Generator) -> tuple["Composition | None", "Composition | None"]:
+        """Decide what the two images of one pair get.
+
+        Args:
+            generator: A CPU generator; the choice depends on nothing else.
+
+        Returns:
+            What to apply to the visible and to the infrared image, None to leave it; here `self` for both.
+        """
+        del generator
+        return self, self
 
     @abstractmethod
     def forward(self, image: Tensor, generator: torch.Generator) -> tuple[Tensor, int]:
@@ -101,17 +116,23 @@ class RandomDegradations(Composition):
     """One or more random kinds in random order, with a share of clean samples.
 
     Args:
-        kinds: What to choose from, each at most once per image; the paper's six with their default ranges if None. Of
-            those that befall one source alone, an image gets the ones that befall its own.
+        kinds: What to choose from, each at most once per image; the paper's six with their default ranges if None. An
+            image gets of them those that apply to its source.
         count: How many are applied to an image that is not left clean: a number, or (least, most), each as likely.
         clean: Probability that an image stays untouched, in [0, 1].
+        local: Probability that each of the kinds of an image that is not left clean is confined to a region of its own,
+            by `Local` with a random shape, in [0, 1].
 
     Raises:
         InputError: If `kinds` is empty or holds something else, or a number is out of range.
     """
 
     def __init__(
-        self, kinds: Sequence[Degradation] | None = None, count: int | tuple[int, int] = (1, 2), clean: float = 0.2
+        self,
+        kinds: Sequence[Degradation] | None = None,
+        count: int | tuple[int, int] = (1, 2),
+        clean: float = 0.2,
+        local: float = 0.0,
     ) -> None:
         super().__init__()
         if kinds is None:
@@ -126,6 +147,7 @@ class RandomDegradations(Composition):
             raise InputError(f"RandomDegradations.count: expected whole numbers, got {count!r}")
         self.count = (int(least), int(most))
         self.clean = level_range("RandomDegradations.clean", clean, 0.0, 1.0)[0]
+        self.local = level_range("RandomDegradations.local", local, 0.0, 1.0)[0]
 
     def forward(self, image: Tensor, generator: torch.Generator) -> tuple[Tensor, int]:
         """Degrade one image; see `Composition.forward`."""
@@ -134,19 +156,22 @@ class RandomDegradations(Composition):
             return image.float(), 0
         least, most = self.count
         count = least + int(torch.randint(most - least + 1, (), generator=generator))
-        fitting = [kind for kind in self.kinds if isinstance(kind, Degradation) and kind.befalls(image)]
+        fitting = [kind for kind in self.kinds if isinstance(kind, Degradation) and kind.applies_to(image)]
         order = torch.randperm(len(fitting), generator=generator)[:count].tolist()
-        return _in_order([fitting[position] for position in order], image, generator)
+        chosen = [fitting[position] for position in order]
+        if self.local and float(torch.rand((), generator=generator)) < self.local:
+            chosen = [kind if isinstance(kind, Local) else Local(kind) for kind in chosen]
+        return _in_order(chosen, image, generator)
 
     def extra_repr(self) -> str:
         """Show the settings where the module is printed."""
-        return f"count={self.count}, clean={self.clean}"
+        return f"count={self.count}, clean={self.clean}, local={self.local}"
 
 
 class FixedDegradation(Composition):
     """The same kind for every image, as in the paper's tables, or the same ones in the same order.
 
-    A kind that befalls one source alone leaves the other as it is.
+    A kind that applies to one source alone leaves the other as it is.
 
     Args:
         kind: For example `GaussianNoise(sigma=35)`, `Rain.at_level(2)`, or `[Haze(1.2), GaussianNoise(20)]` for haze
@@ -212,11 +237,11 @@ class Shift(Composition):
 @torch.no_grad()
 def degrade_batch(
     batch: dict[str, Any],
-    visible: Composition | None,
-    infrared: Composition | None,
+    composition: Composition | None,
     seed: int,
     epoch: int,
     split: str = "train",
+    sources: Collection[Source] = SOURCES,
 ) -> dict[str, Any]:
     """Degrade a clean batch, each sample and each source on its own.
 
@@ -225,11 +250,11 @@ def degrade_batch(
 
     Args:
         batch: With `visible` (B, 3, H, W) and `infrared` (B, 1, H, W), clean, in [0, 1], and `index` (B,) long.
-        visible: For the visible source; None leaves it clean.
-        infrared: For the infrared source; None leaves it clean.
+        composition: What to do; its `choose` is asked once for each pair. None leaves all clean.
         seed: Of the run.
         epoch: Current epoch in training, a constant elsewhere.
         split: Salt, the split's name.
+        sources: Those that may be degraded; the others stay clean.
 
     Returns:
         A new dict with everything in `batch`, where `visible` and `infrared` are degraded, `visible_clean` and
@@ -241,15 +266,19 @@ def degrade_batch(
     """
     result = dict(batch)
     indices = batch["index"].tolist()
-    for source, composition in zip(SOURCES, (visible, infrared), strict=True):
+    chosen: list[tuple[Composition | None, Composition | None]] = [(None, None)] * len(indices)
+    if composition is not None:
+        chosen = [composition.choose(sample_generator(seed, epoch, index, "pair", split)) for index in indices]
+    for position, source in enumerate(SOURCES):
         clean: Tensor = batch[source].float()
         if len(indices) != len(clean):
             raise ValueError(f"expected one index per {source} image, got {len(indices)} for {len(clean)}")
-        degraded, codes = clean, [0] * len(clean)
-        if composition is not None:
-            generators = [sample_generator(seed, epoch, index, source, split) for index in indices]
-            pairs = [composition(image, generator) for image, generator in zip(clean, generators, strict=True)]
-            degraded, codes = torch.stack([image for image, _ in pairs]), [code for _, code in pairs]
+        degraded, codes = clean.clone(), [0] * len(clean)
+        for sample, index in enumerate(indices):
+            own = chosen[sample][position] if source in sources else None
+            if own is not None:
+                generator = sample_generator(seed, epoch, index, source, split)
+                degraded[sample], codes[sample] = own(clean[sample], generator)
         result[source], result[f"{source}_clean"] = degraded, clean
         result[f"{source}_degradation"] = torch.tensor(codes, dtype=torch.long, device=clean.device)
     return result

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dream_if.data.degradations.base import Degradation, Level, Source, level_range, uniform
+from dream_if.data.degradations.base import Degradation, Level, level_range, uniform
 from dream_if.data.images import Image, to_image, to_tensor
 
 __all__ = ["Haze", "Jpeg", "LowContrast", "LowLight", "OverExposure", "StripeNoise"]
@@ -32,7 +32,7 @@ class LowLight(Degradation):
     """
 
     name = "low_light"
-    SOURCES: ClassVar[tuple[Source, ...]] = ("visible",)
+    SOURCES = ("visible",)
     LEVELS: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"gamma": 1.4, "gain": 0.9},
         {"gamma": 1.9, "gain": 0.8},
@@ -67,7 +67,7 @@ class OverExposure(Degradation):
     """
 
     name = "over_exposure"
-    SOURCES: ClassVar[tuple[Source, ...]] = ("visible",)
+    SOURCES = ("visible",)
     LEVELS: ClassVar[tuple[Mapping[str, Any], ...]] = ({"stops": 0.5}, {"stops": 1.0}, {"stops": 1.5}, {"stops": 2.5})
     GAMMA = 2.2
 
@@ -97,7 +97,7 @@ class LowContrast(Degradation):
     """
 
     name = "low_contrast"
-    SOURCES: ClassVar[tuple[Source, ...]] = ("infrared",)
+    SOURCES = ("infrared",)
     LEVELS: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"contrast": 0.6},
         {"contrast": 0.4},
@@ -139,7 +139,7 @@ class Haze(Degradation):
     """
 
     name = "haze"
-    SOURCES: ClassVar[tuple[Source, ...]] = ("visible",)
+    SOURCES = ("visible",)
     LEVELS: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"density": 0.6},
         {"density": 1.2},
@@ -191,7 +191,7 @@ class StripeNoise(Degradation):
     """
 
     name = "stripes"
-    SOURCES: ClassVar[tuple[Source, ...]] = ("infrared",)
+    SOURCES = ("infrared",)
     LEVELS: ClassVar[tuple[Mapping[str, Any], ...]] = ({"sigma": 4}, {"sigma": 8}, {"sigma": 15}, {"sigma": 30})
 
     def __init__(self, sigma: Level = (4.0, 15.0)) -> None:
