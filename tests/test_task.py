@@ -109,6 +109,61 @@ def test_a_crop_below_what_a_term_needs_is_refused(run) -> None:
     assert not Path("runs").exists()
 
 
+class TestDominance:
+    FORM = ("--model.net.dominance", "weighing", "--model.net.stride", 2, "--model.dominance_statistics", "true")
+    CONDITIONS = """{clean: null, infrared: {class_path: dream_if.data.OneSided, init_args: {source: infrared, of:
+        {class_path: dream_if.data.FixedDegradation, init_args: {kind:
+        {class_path: dream_if.data.degradations.GaussianNoise, init_args: {sigma: 50}}}}}}}"""
+
+    def test_a_test_says_what_the_maps_say_and_what_others_would(self, run, workspace: Path) -> None:
+        outcome = run(
+            *FIT, *self.FORM, "--model.compare", "[shuffled]", "--then_test", "true",
+            "--data.test_degradation", self.CONDITIONS,
+        )  # fmt: skip
+        assert outcome.status == 0, outcome.err
+        folder = workspace / "runs/dream-if/version_0"
+        record = json.loads((folder / "metrics.json").read_text())
+        assert -1 <= record["fit"]["metrics"]["val/RD_activity_rank"] <= 1
+        found = record["test"]["metrics"]
+        assert found["test/pairs/RD_fall"] is None
+        assert -1 <= found["test/pairs+infrared/RD_fall"] <= 1
+        assert found["test/pairs+infrared/shuffled/Qabf"] != found["test/pairs+infrared/Qabf"]
+        rows = list(csv.DictReader((folder / "per_image.csv").open()))
+        assert [row["method"] for row in rows] == [*["network"] * 3, *["shuffled"] * 3] * 2
+        falls = [float(row["RD_fall"]) for row in rows if row["set"] == "pairs+infrared" and row["RD_fall"]]
+        assert sum(falls) / 3 == pytest.approx(found["test/pairs+infrared/RD_fall"], abs=1e-6)
+
+    @pytest.mark.parametrize("form", [("--model.net.use_rd", "false"), ("--model.net.frozen_dominance", "true")])
+    def test_without_maps_that_say_something_the_statistics_are_empty(self, run, workspace: Path, form) -> None:
+        switches = ("--model.net.use_ce", "false", "--model.net.use_se", "false")
+        outcome = run(*FIT, *self.FORM, *switches, *form, "--model.compare", "[shuffled]", "--then_test", "true")
+        assert outcome.status == 0, outcome.err
+        found = json.loads((workspace / "runs/dream-if/version_0/metrics.json").read_text())["test"]["metrics"]
+        if "false" in form:
+            assert not any("RD_" in name or "shuffled" in name for name in found)
+        else:
+            assert found["test/pairs/RD_deviation"] == 0
+            assert found["test/pairs/shuffled/Qabf"] == pytest.approx(found["test/pairs/Qabf"], abs=1e-6)
+
+    def test_a_checkpoint_and_a_configuration_with_the_old_name_are_read(self, run, workspace: Path) -> None:
+        outcome = run(*FIT, "--model.net.joint_dominance", "true")
+        assert outcome.status == 0, outcome.err
+        folder = workspace / "runs/dream-if/version_0"
+        settings = yaml.safe_load((folder / "config.yaml").read_text())
+        assert settings["model"]["net"]["dominance"] == "joint"
+        held = torch.load(folder / "checkpoints/best.ckpt", weights_only=True)
+        older = {**held["hyper_parameters"]["net"], "joint_dominance": True}
+        for new in ("dominance", "frozen_dominance", "near_identity", "stride"):
+            del older[new]
+        held["hyper_parameters"]["net"] = older
+        torch.save(held, "old.ckpt")
+        (workspace / "old.yaml").write_text("model: {net: {joint_dominance: true}}\n")
+        outcome = run("test", "--config", "tiny.yaml", "--config", "old.yaml", "--ckpt_path", "old.ckpt")
+        assert outcome.status == 0, outcome.err
+        outcome = run("test", "--config", "tiny.yaml", "--ckpt_path", "old.ckpt")
+        assert "dominance is paper in the configuration and joint in old.ckpt" in outcome.err
+
+
 class TestStart:
     def test_it_starts_from_weights_and_takes_their_network(self, run, trained: Path, workspace: Path) -> None:
         start = trained / "checkpoints/best.ckpt"

@@ -68,7 +68,8 @@ def dominance_statistics(
 
 
 def _rank_correlation(values: Tensor, others: Tensor) -> float:
-    """Spearman's; NaN if one of the two is the same everywhere."""
+    """Spearman's, of every second row and column; NaN if one of the two is the same everywhere."""
+    values, others = values[..., ::2, ::2], others[..., ::2, ::2]
     if values.min() == values.max() or others.min() == others.max():
         return float("nan")
     return float(spearmanr(values.flatten().cpu().numpy(), others.flatten().cpu().numpy()).statistic)
@@ -102,16 +103,21 @@ class ShuffledMaps:
         self.modules = [module for module in net.modules() if isinstance(module, RelativeDominance)]
         self.net = net
         self.remembered = remembered
+        self.own: list[Tensor] = []
         self.pool: list[list[Tensor]] = []
         self.random = random.Random(0)  # noqa: S311  (an experiment, not a secret)
 
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Within, the network is run once, as it is, and its maps are noted."""
+        self.own = []
+        with self._hooked(lambda _, found: self.own.append(found)):
+            yield
+
     def __call__(self, visible: Tensor, infrared: Tensor) -> Tensor:
-        """The fused image, (B, 3, H, W), with maps of another one; shapes as those of `DreamIF.forward`."""
-        own: list[Tensor] = []
-        with self._hooked(lambda _, found: own.append(found)):
-            self.net(visible, infrared)
-        others = self.random.choice(self.pool) if self.pool else [found.flip(-1) for found in own]
-        self.pool = [*self.pool, own][-self.remembered :]
+        """The fused image, (B, 3, H, W), of the pair that was noted last, with maps of another one."""
+        others = self.random.choice(self.pool) if self.pool else [found.flip(-1) for found in self.own]
+        self.pool = [*self.pool, self.own][-self.remembered :]
         with self._hooked(lambda place, found: _resized(others[place], found)):
             fused: Tensor = self.net(visible, infrared).fused
         return fused
