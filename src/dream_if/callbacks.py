@@ -318,6 +318,7 @@ class ImagePanels(Callback):
         self.count = count
         self.every_n_epochs = every_n_epochs
         self.rows: list[dict[str, Tensor]] = []
+        self.notes: list[str] = []
 
     def on_validation_batch_end(
         self,
@@ -363,16 +364,23 @@ class ImagePanels(Callback):
             maps = outputs["dominance_visible"]
             row |= {"dominance of visible": maps[0][place]} if maps else {}
             self.rows.append({name: picture.detach().float().cpu() for name, picture in row.items()})
+            self.notes.append(_told({name: float(values[place]) for name, values in outputs["statistics"].items()}))
 
     def _draw(self, trainer: Trainer, file: str, title: str) -> None:
         rows, self.rows = self.rows, []
+        notes, self.notes = self.notes, []
         if not rows or trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
             return
-        picture = panel(rows, title)
+        picture = panel(rows, title, notes)
         write_atomically(run_directory(trainer) / "panels" / f"{file}.png", picture)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_image(f"panels/{title}", [Image.open(io.BytesIO(picture))])
+
+
+def _told(statistics: Mapping[str, float]) -> str:
+    """Statistics of a dominance map that an image has, a line each."""
+    return "\n".join(f"{name} {value:.2f}" for name, value in statistics.items() if value == value)
 
 
 class FusedImages(BasePredictionWriter):

@@ -46,11 +46,13 @@ class Shown(TypedDict):
     """What a step hands to callbacks that draw.
 
     ``fused`` holds an image (B, 3, H, W) for each method, the network's under "fused"; ``dominance_visible`` the
-    network's maps by level; ``scores``, in tests alone, each method's metrics by name, (B,).
+    network's maps by level; ``statistics`` what they say, (B,) by name, if that was asked for; ``scores``, in tests
+    alone, each method's metrics by name, (B,).
     """
 
     fused: dict[str, Tensor]
     dominance_visible: tuple[Tensor, ...]
+    statistics: dict[str, Tensor]
     scores: dict[str, dict[str, Tensor]]
 
 
@@ -185,11 +187,17 @@ class FusionTask(LightningModule):
             mean: Any = self.val_losses[name]  # a module, to mypy
             mean.update(term, weight=len(batch["name"]))
             self.log("val/loss" if name == "total" else f"val/loss_{name}", mean)
-        for name, values in self.statistics(batch, output).items():
+        statistics = self.statistics(batch, output)
+        for name, values in statistics.items():
             mean = self.val_statistics[name]
             mean.update(values.to(self.device, torch.float32))
             self.log(f"val/{name}", mean)
-        return {"fused": {"fused": output.fused}, "dominance_visible": output.dominance_visible, "scores": {}}
+        return {
+            "fused": {"fused": output.fused},
+            "dominance_visible": output.dominance_visible,
+            "statistics": statistics,
+            "scores": {},
+        }
 
     def on_test_start(self) -> None:
         """Make one set of metrics for each test set and method."""
@@ -217,11 +225,17 @@ class FusionTask(LightningModule):
             method: {name: value.reshape(-1) for name, value in metrics(fused[method], *clean).items()}
             for method, metrics in self.test_metrics[dataloader_idx].items()  # type: ignore[operator]  # a ModuleDict
         }
-        for name, values in self.statistics(batch, output).items():
-            scores["fused"][name] = values
+        statistics = self.statistics(batch, output)
+        for name, values in statistics.items():
             mean: Any = self.test_statistics[dataloader_idx][name]  # type: ignore[index]  # a ModuleDict
             mean.update(values.to(self.device, torch.float32))
-        return {"fused": fused, "dominance_visible": output.dominance_visible, "scores": scores}
+        scores["fused"] |= statistics
+        return {
+            "fused": fused,
+            "dominance_visible": output.dominance_visible,
+            "statistics": statistics,
+            "scores": scores,
+        }
 
     def on_test_epoch_end(self) -> None:
         """Log the mean of each metric over the images of each test set for which it is defined."""

@@ -14,7 +14,7 @@ __all__ = ["panel"]
 WIDTH = 3.2  # inches of one picture
 
 
-def panel(rows: Sequence[Mapping[str, Tensor]], title: str = "") -> bytes:
+def panel(rows: Sequence[Mapping[str, Tensor]], title: str = "", notes: Sequence[str] = ()) -> bytes:
     """Draw a grid of pictures: a row for each scene, a column for each name.
 
     Args:
@@ -22,6 +22,7 @@ def panel(rows: Sequence[Mapping[str, Tensor]], title: str = "") -> bytes:
             starts with ``dominance`` marks a map, (1, h, w) in [0, 1], which is drawn in colour from its least to its
             largest value, both printed on it: a map that hardly varies is to be seen, and seen to hardly vary.
         title: a line above the grid.
+        notes: for each scene, what is to be printed on its map below the range.
 
     Returns:
         The grid as a PNG file.
@@ -45,8 +46,8 @@ def panel(rows: Sequence[Mapping[str, Tensor]], title: str = "") -> bytes:
             if name.startswith("dominance"):
                 values = _array(row[name])[..., 0]
                 axes.imshow(values, cmap="viridis", aspect="auto")
-                span = f"{values.min():.3f} to {values.max():.3f}"
-                axes.text(0.02, 0.02, span, transform=axes.transAxes, fontsize=8, va="bottom", bbox={"fc": "white"})
+                told = "\n".join([f"{values.min():.3f} to {values.max():.3f}", *notes[line : line + 1]]).strip()
+                axes.text(0.02, 0.02, told, transform=axes.transAxes, fontsize=8, va="bottom", bbox={"fc": "white"})
             else:
                 axes.imshow(np.broadcast_to(picture := _array(row[name]), (*picture.shape[:2], 3)), aspect="auto")
     if title:
