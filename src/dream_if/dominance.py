@@ -32,7 +32,6 @@ VISIBLE_ERROR = 2 / 255  # smoothed error from which on a pixel counts as corrup
 WHOLE = 0.95  # a region larger than this part of the image, or smaller than the rest, is no region
 
 
-@torch.autocast("cpu", enabled=False)
 def dominance_statistics(
     output: FusionOutput, of_clean: FusionOutput, sources: tuple[Tensor, Tensor], clean: tuple[Tensor, Tensor]
 ) -> dict[str, Tensor]:
@@ -44,11 +43,12 @@ def dominance_statistics(
         sources: visible (B, 3, H, W) and infrared (B, 1, H, W) in [0, 1], as the network saw them.
         clean: likewise, before they were corrupted.
     """
-    luminance = [rgb_to_grayscale(clean[0].float().cpu()), clean[1].float().cpu()]
-    seen = [rgb_to_grayscale(sources[0].float().cpu()), sources[1].float().cpu()]
-    errors = [local_error(source, original) for source, original in zip(seen, luminance, strict=True)]
-    activity = activity_target(luminance[0], luminance[1])
-    trusted = trusted_activity_target(luminance[0], luminance[1], reliability_target(errors[0], errors[1]))
+    with torch.autocast("cpu", enabled=False):
+        luminance = [rgb_to_grayscale(clean[0].float().cpu()), clean[1].float().cpu()]
+        seen = [rgb_to_grayscale(sources[0].float().cpu()), sources[1].float().cpu()]
+        errors = [local_error(source, original) for source, original in zip(seen, luminance, strict=True)]
+        activity = activity_target(luminance[0], luminance[1])
+        trusted = trusted_activity_target(luminance[0], luminance[1], reliability_target(errors[0], errors[1]))
     difference = errors[1] - errors[0]
     maps = [levels[0].double().cpu() for levels in (output.dominance_visible, output.dominance_infrared)]
     before = [levels[0].double().cpu() for levels in (of_clean.dominance_visible, of_clean.dominance_infrared)]
