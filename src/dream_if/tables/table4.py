@@ -34,7 +34,7 @@ def table4(ablation: Ablation) -> Document:
         tables=tables,
         notes=_notes(ablation),
         csv=_csv(ablation),
-        plot=seeds_plot(ablation, title),
+        plots={"": seeds_plot(ablation, title)},
         plot_says="For each test set and metric, the seeds of each row, their mean and deviation",
     )
 
