@@ -77,9 +77,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--sweep",
+        nargs="+",
         metavar="FILE",
-        help="of table 4: the sweep that ran it, such as sweeps/table4.yaml; a row or seed of its that is missing is "
-        "an error, even where no other row has the seed",
+        help="of table 4: the sweeps that ran it, such as sweeps/table4.yaml sweeps/table4_controls.yaml; a row or "
+        "seed of theirs that is missing is an error, even where no other row has the seed",
     )
     parser.add_argument(
         "--data", default=DEFAULTS["data"], metavar="FOLDER", help="what {data} in the YAML file stands for"
@@ -127,7 +128,7 @@ def run(options: argparse.Namespace) -> int:
         runs = Path(options.source or "runs/table4").expanduser()
         out = runs if options.out is None else Path(options.out).expanduser()
         _refuse_idle(options)
-        expected = expected_runs(Path(options.sweep).expanduser()) if options.sweep else ()
+        expected = [place for path in options.sweep or () for place in expected_runs(Path(path).expanduser())]
         _deliver(table4(make_ablation(find_runs(runs), runs, expected)), out)
         return 0
     if options.sweep is not None:
