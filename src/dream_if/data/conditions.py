@@ -110,9 +110,8 @@ class Condition:
         levels = self.level if isinstance(self.level, tuple) else (self.level,)
         how = given if self.level is None else f"level {JOINT.join(map(str, levels))}"
         what = ("local " if self.kind.startswith(LOCAL) else "") + " then ".join(_names(self.kind))
-        sources = {"both": "both sources", "one": "one source of each pair"}.get(
-            self.source, f"{self.source} source alone"
-        )
+        several = {"both": "both sources", "one": "one source of each pair"}
+        sources = several.get(self.source, f"{self.source} source alone")
         return f"{what} ({how}), {sources}, seed {self.seed}"
 
     @property
