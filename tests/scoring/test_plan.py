@@ -46,7 +46,7 @@ def restoring(*entries: object) -> dict:
         ("2", restoring({"nlm": {"h_colour": 0}}), "nlm: h_colour: expected a number of grey levels above 0, got 0"),
         ("2", restoring({"nlm": {"template": -2}}), "nlm: template: expected an odd number of pixels"),
         ("2", restoring({"nlm": {"search": 20}}), "nlm: search: expected an odd number of pixels"),
-        ("2", restoring({"nlm": 5}), "nlm: expected a mapping with some of h, h_colour, template, search, got 5"),
+        ("2", restoring({"nlm": 5}), "nlm: expected a mapping with some of h, h_colour, template, search; got 5"),
         ("2", restoring({"median": {"size": [3]}}), "size: expected 3 or 5 pixels, got [3]"),
         ("2", restoring({"class_path": "torch.nn.Identity", "init_args": [4]}), "restore[0]: init_args: expected"),
         ("2", restoring({"nlm": None, "name": 3}), "restore[0]: name: expected a few words for the tables, got 3"),

@@ -5,11 +5,11 @@ the file between the two stages would be.
 """
 
 import importlib.util
-import inspect
 import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, cast
 
@@ -25,6 +25,7 @@ from dream_if.errors import InputError
 from dream_if.methods.folder import Pattern, picture_in
 from dream_if.methods.method import PairId
 from dream_if.methods.user_code import instantiate
+from dream_if.settings import expected, read_settings
 
 __all__ = ["RESTORERS", "Restorer", "make_restorer"]
 
@@ -64,18 +65,16 @@ class Restorer(ABC):
         """
 
 
+@dataclass(eq=False)
 class ByPixels(Restorer):
-    """A restorer that computes on 8-bit images, each source on its own.
-
-    Args:
-        **options: of the class.
-    """
+    """A restorer that computes on 8-bit images, each source on its own; the fields of the class are its options."""
 
     title: ClassVar[str]
 
-    def __init__(self, **options: Any) -> None:
+    def __post_init__(self) -> None:
+        """Name it, and note what it depends on."""
         self.name = self.title
-        self.key = json.dumps([self.title, options, source_digest(type(self))], sort_keys=True)
+        self.key = json.dumps([self.title, asdict(self), source_digest(type(self))], sort_keys=True)
 
     def __call__(self, visible: Tensor, infrared: Tensor, pair: PairId) -> tuple[Tensor, Tensor]:
         """See `Restorer`."""
@@ -87,32 +86,36 @@ class ByPixels(Restorer):
         """Clean an image (H, W, 1 or 3) of uint8; the shape stays."""
 
 
+def _strength(value: float) -> bool:
+    return 0 < value < math.inf
+
+
+def _side(value: int) -> bool:
+    return value % 2 == 1 and 1 <= value <= WIDEST
+
+
+GREY_LEVELS = "a number of grey levels above 0"
+ODD = f"an odd number of pixels from 1 to {WIDEST}"
+
+
+@dataclass(eq=False)
 class NonLocalMeans(ByPixels):
     """Non-local means, in OpenCV's fast form.
 
     A. Buades, B. Coll, J.-M. Morel: "Non-local means denoising", Image Processing On Line 1, 2011.
 
-    Args:
+    Attributes:
         h: strength for grey images, in grey levels.
         h_colour: the same for colour images.
         template: side of the patches that are compared, odd.
         search: side of the window that is searched, odd.
-
-    Raises:
-        InputError: An option is no such number.
     """
 
     title = "NLM"
-
-    def __init__(self, h: float = 30, h_colour: float = 25, template: int = 7, search: int = 21) -> None:
-        for name, strength in (("h", h), ("h_colour", h_colour)):
-            if type(strength) not in (int, float) or not 0 < strength < math.inf:
-                raise InputError(f"{name}: expected a number of grey levels above 0, got {strength!r}.")
-        for name, side in (("template", template), ("search", search)):
-            if type(side) is not int or side < 1 or side % 2 == 0 or side > WIDEST:
-                raise InputError(f"{name}: expected an odd number of pixels from 1 to {WIDEST}, got {side!r}.")
-        super().__init__(h=h, h_colour=h_colour, template=template, search=search)
-        self.h, self.h_colour, self.template, self.search = h, h_colour, template, search
+    h: float = expected(GREY_LEVELS, 30, _strength)
+    h_colour: float = expected(GREY_LEVELS, 25, _strength)
+    template: int = expected(ODD, 7, _side)
+    search: int = expected(ODD, 21, _side)
 
     def clean(self, image: Image) -> Image:
         """See `ByPixels.clean`."""
@@ -124,23 +127,16 @@ class NonLocalMeans(ByPixels):
         return cast(Image, cv2.cvtColor(cleaned, cv2.COLOR_BGR2RGB))
 
 
+@dataclass(eq=False)
 class Median(ByPixels):
     """The median over a square window, channel by channel.
 
-    Args:
+    Attributes:
         size: side of the window in pixels, 3 or 5.
-
-    Raises:
-        InputError: It is neither.
     """
 
     title = "median"
-
-    def __init__(self, size: int = 5) -> None:
-        if size not in (3, 5):
-            raise InputError(f"size: expected 3 or 5 pixels, got {size!r}.")
-        super().__init__(size=size)
-        self.size = size
+    size: int = expected("3 or 5 pixels", 5, lambda size: size in (3, 5))
 
     def clean(self, image: Image) -> Image:
         """See `ByPixels.clean`."""
@@ -148,6 +144,11 @@ class Median(ByPixels):
         return cast(Image, cleaned[:, :, None] if cleaned.ndim == 2 else cleaned)
 
 
+def _discrete(wavelet: str) -> bool:
+    return wavelet in importlib.import_module("pywt").wavelist(kind="discrete")
+
+
+@dataclass(eq=False)
 class WaveletShrinkage(ByPixels):
     """Wavelet coefficients shrunk by a threshold for each band that the image itself suggests (BayesShrink).
 
@@ -155,26 +156,24 @@ class WaveletShrinkage(ByPixels):
     Transactions on Image Processing 9(9), 2000; by scikit-image, which estimates the noise by the median of the finest
     coefficients, in colour on luminance and chroma.
 
-    Args:
+    Attributes:
         wavelet: its name in PyWavelets.
 
     Raises:
-        InputError: There is no such wavelet, or the packages that compute it are missing.
+        InputError: The packages that compute it are missing.
     """
 
     title = "wavelet shrinkage"
+    wavelet: str = expected("a discrete one of PyWavelets such as db2 or sym4", "db2", _discrete)
 
-    def __init__(self, wavelet: str = "db2") -> None:
-        missing = [name for name in ("skimage", "pywt") if importlib.util.find_spec(name) is None]
-        if missing:
+    def __post_init__(self) -> None:
+        """Make sure of the packages."""
+        super().__post_init__()
+        if any(importlib.util.find_spec(name) is None for name in ("skimage", "pywt")):
             raise InputError(
                 "wavelet shrinkage needs scikit-image and PyWavelets, not installed here: pip install "
                 "'dream-if[tables]', or choose nlm or median."
             )
-        if wavelet not in importlib.import_module("pywt").wavelist(kind="discrete"):
-            raise InputError(f"wavelet: expected a discrete one of PyWavelets such as db2 or sym4, got {wavelet!r}.")
-        super().__init__(wavelet=wavelet)
-        self.wavelet = wavelet
 
     def clean(self, image: Image) -> Image:
         """See `ByPixels.clean`."""
@@ -326,11 +325,10 @@ def _made(chosen: Mapping[Any, Any], device: torch.device) -> Restorer | None:
     name = next(iter(chosen), None)
     if len(chosen) != 1 or name not in RESTORERS:
         return None
-    takes = ", ".join(inspect.signature(RESTORERS[name]).parameters)
-    options = {} if chosen[name] is None else chosen[name]
-    if not isinstance(options, Mapping) or not all(isinstance(option, str) for option in options):
-        raise InputError(f"{name}: expected a mapping with some of {takes}, got {options!r}")
+    kind = RESTORERS[name]
     try:
-        return RESTORERS[name](**options)
-    except (TypeError, InputError) as error:
-        raise InputError(f"{name}: {str(error).rstrip('.')}; its options are {takes}") from error
+        return read_settings(kind, chosen[name] or {}, name, lambda option: f"{name}: {option}")
+    except InputError as error:
+        raise InputError(
+            f"{str(error).rstrip('.')}; its options are {', '.join(f.name for f in fields(kind))}"
+        ) from error

@@ -24,7 +24,16 @@ from dream_if.settings import expected, from_up, read_settings
 
 __all__ = ["TABLES", "CleanPairs", "CostSettings", "DetectionSettings", "Plan", "read_plan"]
 
-JUDGES = ("LPIPS", "Qabf", "SSIM", "VIFF")
+DEFAULT_METRICS = {
+    "2": (*TABLE_METRICS, "LPIPS"),
+    "3": ("LPIPS", LPIPS_SELF, "Qabf", "SSIM", "VIFF"),
+    "severity": ("LPIPS", "Qabf", "SSIM", "VIFF"),
+}
+PAPERS_CONDITIONS = {
+    # Noise as in the text, and whatever comes as in the training.
+    "2": {"gaussian": {"kind": "gaussian", "level": 3}, "random": {"kind": "random"}},
+    "3": {kind: {"kind": kind, "level": 3} for kind in ("rain", "gaussian", "poisson", "speckle", "blur", "resize")},
+}
 NAMED = "a mapping from names to settings, with one at least"
 
 
@@ -41,83 +50,24 @@ class CleanPairs:
     sets: Any = expected(NAMED, fits=_is_mapping)
     metrics: list[str] | None = expected("a list of names such as [Qabf, SSIM]")
 
-    def default_metrics(self) -> tuple[str, ...]:
-        """The metrics where the file names none."""
-        return TABLE_METRICS
-
-    def conditions_asked(self) -> list[Condition]:
-        """The conditions, in the order of the table."""
-        return [Condition()]
-
 
 @dataclass(frozen=True)
 class _Corrupted(CleanPairs):
     conditions: Any = expected("a mapping from names to conditions", fits=_is_mapping)
     restore: Any = None
 
-    def papers_conditions(self) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def conditions_asked(self) -> list[Condition]:
-        given = self.conditions or self.papers_conditions()
-        return [Condition.read(str(name), condition) for name, condition in given.items()]
-
-
-@dataclass(frozen=True)
-class _TwoStages(_Corrupted):
-    """Table 2: noise as in the paper's text, and whatever comes as in the training."""
-
-    def default_metrics(self) -> tuple[str, ...]:
-        return (*TABLE_METRICS, "LPIPS")
-
-    def papers_conditions(self) -> dict[str, Any]:
-        return {"gaussian": {"kind": "gaussian", "level": 3}, "random": {"kind": "random"}}
-
-
-@dataclass(frozen=True)
-class _OneStage(_Corrupted):
-    """Table 3: every kind at level 3."""
-
-    def default_metrics(self) -> tuple[str, ...]:
-        return ("LPIPS", LPIPS_SELF, "Qabf", "SSIM", "VIFF")
-
-    def papers_conditions(self) -> dict[str, Any]:
-        order = ("rain", "gaussian", "poisson", "speckle", "blur", "resize")
-        return {kind: {"kind": kind, "level": 3} for kind in order}
-
 
 @dataclass(frozen=True)
 class _Levels(CleanPairs):
-    """Severity: every kind at every level."""
-
     kinds: list[str] | None = expected(f"a list of names such as {list(KINDS[:2])}")
     levels: list[int] | None = expected("a list of whole numbers such as [1, 2, 3, 4]")
     seed: Any = None
     source: Any = None
 
-    def default_metrics(self) -> tuple[str, ...]:
-        return JUDGES
-
-    def conditions_asked(self) -> list[Condition]:
-        more = {key: value for key, value in (("seed", self.seed), ("source", self.source)) if value is not None}
-        return [Condition()] + [
-            Condition.read(f"{kind} {level}", {"kind": kind, "level": level, **more})
-            for kind in dict.fromkeys(self.kinds or KINDS)
-            for level in sorted(set(self.levels or [1, 2, 3, 4]))
-        ]
-
 
 @dataclass(frozen=True)
 class _Offsets(CleanPairs):
-    """Shift: the infrared image some pixels aside."""
-
     pixels: list[int] | None = expected("a list of whole numbers such as [1, 2, 4, 8]")
-
-    def conditions_asked(self) -> list[Condition]:
-        return [Condition()] + [
-            Condition.read(f"shift {n}", {"kind": "shift", "arguments": {"pixels": n}})
-            for n in sorted(set(self.pixels or [1, 2, 4, 8]))
-        ]
 
 
 @dataclass(frozen=True)
@@ -173,8 +123,8 @@ class DetectionSettings(CleanPairs):
 
 PARTS: dict[str, type[CleanPairs]] = {
     "1": CleanPairs,
-    "2": _TwoStages,
-    "3": _OneStage,
+    "2": _Corrupted,
+    "3": _Corrupted,
     "5": DetectionSettings,
     "severity": _Levels,
     "shift": _Offsets,
@@ -264,13 +214,13 @@ def read_plan(
         raise InputError(
             f"{path}: none of its sets is there. {'. '.join(missing)}. --data names the folder of all sets."
         )
-    metrics = tuple(dict.fromkeys(settings.metrics or settings.default_metrics()))
+    metrics = tuple(dict.fromkeys(settings.metrics or DEFAULT_METRICS.get(table, TABLE_METRICS)))
     unknown = [metric for metric in metrics if metric not in METRICS and metric != LPIPS_SELF]
     if unknown:
         raise InputError(
             f"{path}: metrics: unknown are {', '.join(unknown)}; there are {', '.join((*METRICS, LPIPS_SELF))}."
         )
-    conditions = tuple(settings.conditions_asked())
+    conditions = tuple(_conditions(settings, table))
     plan = Plan(table, ours, rows, images, conditions, metrics, tuple(missing), settings)
     if table != "efficiency":
         pairs = plan.pairs()
@@ -305,6 +255,25 @@ def _settings(path: Path, table: str) -> CleanPairs:
     return read_settings(
         PARTS[table], given, str(path), lambda key: f"tables.{table}.{key}" if key in part else f"{path}: {key}"
     )
+
+
+def _conditions(settings: CleanPairs, table: str) -> list[Condition]:
+    """The conditions of a table, in its order."""
+    named: dict[Any, Any] = {}
+    if isinstance(settings, _Corrupted):
+        named = dict(settings.conditions or PAPERS_CONDITIONS[table])
+        return [Condition.read(str(name), given) for name, given in named.items()]
+    if isinstance(settings, _Levels):
+        more = {
+            key: value for key, value in (("seed", settings.seed), ("source", settings.source)) if value is not None
+        }
+        levels = sorted(set(settings.levels or [1, 2, 3, 4]))
+        kinds = dict.fromkeys(settings.kinds or KINDS)
+        named = {f"{k} {level}": {"kind": k, "level": level, **more} for k in kinds for level in levels}
+    if isinstance(settings, _Offsets):
+        pixels = sorted(set(settings.pixels or [1, 2, 4, 8]))
+        named = {f"shift {n}": {"kind": "shift", "arguments": {"pixels": n}} for n in pixels}
+    return [Condition(), *(Condition.read(name, given) for name, given in named.items())]
 
 
 def _told(content: Any) -> str:
