@@ -15,7 +15,7 @@ from PIL import Image
 
 from dream_if.errors import InputError
 from dream_if.figures import panel
-from dream_if.files import write_atomically
+from dream_if.storage import write_atomically
 
 FIT = ("fit", "--config", "tiny.yaml")
 

@@ -28,7 +28,8 @@ from rich.table import Table
 from torch import Tensor
 
 from dream_if.figures import panel
-from dream_if.files import make_folder, write_atomically
+from dream_if.pixels import image_png, to_8_bit
+from dream_if.storage import make_folder, write_atomically
 
 __all__ = [
     "BestCheckpoint",
@@ -408,7 +409,4 @@ class FusedImages(BasePredictionWriter):
         """Write the batch's images."""
         folder = self.folder / trainer.datamodule.test_sets[dataloader_idx]  # type: ignore[attr-defined]  # lightning's
         for name, fused in zip(batch["name"], prediction.fused, strict=True):
-            pixels = (fused.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-            buffer = io.BytesIO()
-            Image.fromarray(pixels).save(buffer, "png")
-            write_atomically(folder / f"{name}.png", buffer.getvalue())
+            write_atomically(folder / f"{name}.png", image_png(to_8_bit(fused).permute(1, 2, 0).cpu().numpy()))

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from dream_if.data.layouts import LAYOUTS, Layout, Pair, detect_layout, find_pairs, held_out
+from dream_if.data.layouts import LAYOUTS, Layout, detect_layout, find_pairs, held_out
 from dream_if.errors import InputError
+from dream_if.storage import Pair
 
 SHARED = Path(os.environ.get("DREAM_IF_SHARED", Path(__file__).resolve().parents[2] / "../shared"))
 STEMS = [f"{number:04d}" for number in range(60)]

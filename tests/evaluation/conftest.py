@@ -1,13 +1,12 @@
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from dream_if.evaluation.command import run
+from dream_if.cli.verbs.evaluate import Options, run
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +68,7 @@ def options(folders):
             "resize": False,
             "out": folders / "out",
         }
-        return SimpleNamespace(**{**given, **changes})
+        return Options(**{**given, **changes})
 
     return made
 

@@ -15,8 +15,8 @@ import pytest
 import torch
 from PIL import Image
 
+from dream_if.cli.verbs.evaluate import run
 from dream_if.evaluation import scores as scores_module
-from dream_if.evaluation.command import run
 from dream_if.evaluation.journal import Journal
 from dream_if.metrics import METRICS, fusion_metrics
 
@@ -153,9 +153,8 @@ def test_a_journal_cut_anywhere_gives_the_same_files(scored, folders):
 def test_a_killed_process_goes_on(folders):
     script = """
 import sys, time
-from types import SimpleNamespace
 from dream_if.evaluation import scores
-from dream_if.evaluation.command import run
+from dream_if.cli.verbs.evaluate import Options, run
 original = scores._score
 def slow(*args):
     time.sleep(0.15)
@@ -163,7 +162,7 @@ def slow(*args):
 scores._score = slow
 options = dict(visible="vi", infrared="ir", fused=["mix=mix", "max=max"], metrics="AG,EN", convention="dream_if",
                lpips_weights=None, device="cpu", batch_size=1, resize=False, out="out", threads=1, share="1/1")
-sys.exit(run(SimpleNamespace(**options)))
+sys.exit(run(Options(**options)))
 """
     command = [sys.executable, "-c", script]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

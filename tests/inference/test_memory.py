@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from dream_if.errors import InputError
-from dream_if.inference.memory import SPARE, bytes_per_pixel, free_memory, parse_memory, used_memory
+from dream_if.inference.memory import SPARE, bytes_per_pixel, parse_memory
+from dream_if.machine import free_memory, used_memory
 from dream_if.models import DreamIF
 
 CPU = torch.device("cpu")

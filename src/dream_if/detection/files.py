@@ -12,7 +12,7 @@ import yaml
 
 from dream_if.data.layouts import Split
 from dream_if.detection.labels import Boxes
-from dream_if.files import write_atomically
+from dream_if.storage import write_atomically
 
 __all__ = ["image_file", "write_data_yaml", "write_labels"]
 

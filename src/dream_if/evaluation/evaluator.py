@@ -14,8 +14,8 @@ from dream_if.evaluation.results import Evaluation, Settings, higher_is_better
 from dream_if.evaluation.scores import Scores, score_images
 from dream_if.evaluation.shares import JOURNALS, Share
 from dream_if.evaluation.statistics import compare, mean_ranks, summarise
-from dream_if.files import make_folder
 from dream_if.metrics import DEFAULT_CONVENTION, METRICS, TABLE_METRICS, FusionMetrics, fusion_metrics
+from dream_if.storage import make_folder
 
 __all__ = ["evaluate"]
 

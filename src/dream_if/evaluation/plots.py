@@ -1,6 +1,5 @@
 """Box plots: how the scores spread over images."""
 
-import io
 import math
 
 import numpy as np
@@ -10,6 +9,7 @@ from matplotlib.figure import Figure
 from dream_if.evaluation.results import Evaluation, higher_is_better
 from dream_if.evaluation.scores import Scores
 from dream_if.metrics import METRICS
+from dream_if.pixels import figure_png
 
 __all__ = ["box_plots"]
 
@@ -45,9 +45,7 @@ def box_plots(evaluation: Evaluation) -> bytes:
         counts = ", ".join(f"{method} {count}" for method, count in resized.items() if count)
         title = f"{title}\nscaled to the size of their sources: {counts}"
     figure.suptitle(title, fontsize=9)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return figure_png(figure)
 
 
 def _panel(axes: Axes, metric: str, scores: Scores, values: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 from dream_if.evaluation.plots import box_plots
 from dream_if.evaluation.results import HOLM_FAMILY, Evaluation, higher_is_better
 from dream_if.evaluation.table import comparison_table, footnotes, score_table
-from dream_if.files import write_atomically
 from dream_if.metrics import METRICS
 from dream_if.render import markdown_table
+from dream_if.storage import write_atomically
 
 __all__ = ["csv_text", "markdown_text", "summary_record", "write_report"]
 

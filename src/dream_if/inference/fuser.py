@@ -8,15 +8,9 @@ import torch
 from torch import Tensor
 
 from dream_if.errors import InputError
-from dream_if.inference.memory import (
-    BETWEEN_TILES,
-    SPARE,
-    bytes_per_pixel,
-    free_memory,
-    return_what_was_freed,
-    used_memory,
-)
+from dream_if.inference.memory import BETWEEN_TILES, SPARE, bytes_per_pixel
 from dream_if.inference.tiles import SMALLEST, cut, parts, tile_size
+from dream_if.machine import free_memory, return_what_was_freed, used_memory
 from dream_if.models import DreamIF
 from dream_if.models.dream_if import check_shapes
 from dream_if.models.tiled import TiledImage, in_tiles

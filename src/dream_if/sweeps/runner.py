@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from dream_if.errors import InputError
-from dream_if.files import make_folder
+from dream_if.storage import make_folder
 from dream_if.sweeps.display import Board, State
 from dream_if.sweeps.points import RESULTS, Point
 

@@ -1,12 +1,12 @@
 """Pictures of a comparison: dots for methods on sets, and curves over what gets worse."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dream_if.pixels import figure_png
 from dream_if.tables.comparison import Comparison
 from dream_if.tables.grids import Column, column_of, means
 
@@ -108,6 +108,4 @@ def _tidy(axes: Axes) -> None:
 
 
 def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return figure_png(figure)

@@ -1,17 +1,17 @@
 """What detectors found in test images, side by side for all rows, for people to look at."""
 
-import io
 import json
 from pathlib import Path
 
 import torch
-from PIL import Image as PillowImage
 from torchvision.utils import make_grid
 
 from dream_if.data.pairs import read_image, to_tensor
+from dream_if.data.sampling import spread_evenly
 from dream_if.detection.drawing import draw_detections
 from dream_if.errors import InputError
-from dream_if.files import write_atomically
+from dream_if.pixels import image_png
+from dream_if.storage import write_atomically
 from dream_if.tables.detection_runs import DetectionResults
 
 __all__ = ["LEAST_SCORE", "draw_found"]
@@ -43,8 +43,7 @@ def draw_found(results: DetectionResults, count: int, folder: Path) -> list[Path
             (results.data[set_name, row.name], results.found[set_name, row.name, seed]) for row in results.plan.rows
         ]
         pictures = rows[0][0].pictures["test"]
-        for k in range(min(count, len(pictures))):
-            number = (2 * k + 1) * len(pictures) // (2 * min(count, len(pictures)))
+        for number in spread_evenly(count, len(pictures)):
             tiles = []
             for images, found in rows:
                 picture = images.pictures["test"][number]
@@ -52,10 +51,8 @@ def draw_found(results: DetectionResults, count: int, folder: Path) -> list[Path
                 tiles.append(draw_detections(image, _found(found, number + 1), picture.boxes, names, LEAST_SCORE))
             columns = 2 if len(tiles) < 7 else 3
             grid = make_grid(torch.stack(tiles), nrow=columns, padding=PADDING, pad_value=255)
-            buffer = io.BytesIO()
-            PillowImage.fromarray(grid.permute(1, 2, 0).numpy()).save(buffer, "PNG")
             written.append(folder / f"{rows[0][0].folder.parent.name}_{pictures[number].name}.png")
-            write_atomically(written[-1], buffer.getvalue())
+            write_atomically(written[-1], image_png(grid.permute(1, 2, 0).numpy()))
     return written
 
 

@@ -23,7 +23,7 @@ from dream_if.detection.scoring import AP, AP_50, RECALL, check_scorer, score_de
 from dream_if.detection.training import Detections, TrainingSettings, detect, train_detector
 from dream_if.errors import InputError
 from dream_if.evaluation.journal import Entry, Journal
-from dream_if.files import write_atomically
+from dream_if.storage import write_atomically
 from dream_if.tables.detection_sets import DetectionSet, fuse_sets, labelled_sets
 from dream_if.tables.digests import maker_digest, package_digest
 from dream_if.tables.loading import imported, instantiate

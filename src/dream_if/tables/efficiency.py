@@ -14,8 +14,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from dream_if.errors import InputError
-from dream_if.inference.memory import forget_peak, peak_memory, used_memory
+from dream_if.machine import forget_peak, peak_memory, used_memory
 from dream_if.models import DreamIF
+from dream_if.pixels import figure_png
 from dream_if.render import Cell, Table
 from dream_if.tables.document import Document
 from dream_if.tables.inputs import CLEAN, Place
@@ -203,6 +204,4 @@ def _plot(costs: dict[str, Cost], title: str) -> bytes:
     axes.set_ylabel("MiB at the peak")
     axes.set_title(title, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return figure_png(figure)

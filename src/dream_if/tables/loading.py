@@ -10,11 +10,11 @@ from string import Formatter
 from typing import Any
 
 from dream_if.errors import InputError
+from dream_if.storage import images_by_stem
 from dream_if.tables.inputs import Place
 
 __all__ = ["Pattern", "imported", "instantiate", "picture_in"]
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 PLACES = ("set", "condition")
 """What stands in braces in a path."""
 
@@ -86,11 +86,7 @@ def instantiate(class_path: str, init_args: Any) -> Any:
 @lru_cache(maxsize=64)
 def _pictures(folder: Path, changed: int) -> dict[str, list[Path]]:  # noqa: ARG001  (so that a change is seen)
     """Stem -> image files of a folder that was changed last at this time."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in ENDINGS:
-            found.setdefault(path.stem, []).append(path)
-    return found
+    return images_by_stem(folder)
 
 
 def picture_in(folder: Path, stem: str, who: str) -> Path:

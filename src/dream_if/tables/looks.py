@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from dream_if.figures import panel
-from dream_if.files import write_atomically
+from dream_if.storage import write_atomically
 from dream_if.tables.ablation import REWARD_NOISE
 from dream_if.tables.comparison import Comparison, Pair
 from dream_if.tables.grids import Column, column_of, direction, means

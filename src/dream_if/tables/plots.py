@@ -1,12 +1,12 @@
 """How the rows of an ablation spread over seeds, as a picture."""
 
-import io
 import math
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
 from dream_if.evaluation.results import higher_is_better
+from dream_if.pixels import figure_png
 from dream_if.tables.ablation import BASE, ROWS, Ablation, stands_apart
 
 __all__ = ["seeds_plot"]
@@ -51,9 +51,7 @@ def seeds_plot(ablation: Ablation, title: str) -> bytes:
             axes.spines[["top", "right"]].set_visible(False)
     legend = f"dots: {len(ablation.seeds)} seed(s); diamond and bar: mean and sample deviation"
     figure.suptitle(f"{title}\n{legend}", fontsize=9)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return figure_png(figure)
 
 
 def _title(metric: str, sets: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ import torch
 import torchvision
 from matplotlib.figure import Figure
 
+from dream_if.pixels import figure_png
 from dream_if.render import Cell, Table, mark, number
 from dream_if.tables.detection_runs import METRICS, DetectionResults
 from dream_if.tables.document import Document
@@ -171,6 +172,4 @@ def _plot(results: DetectionResults, title: str) -> bytes:
             axes.set_axisbelow(True)
             axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(f"{title}\ndot: a seed, diamond: mean", fontsize=9)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return figure_png(figure)

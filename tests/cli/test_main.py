@@ -12,7 +12,7 @@ import torch
 import yaml
 from PIL import Image
 
-from dream_if.cli import COMMANDS, FUNCTIONS, LIGHTNINGS
+from dream_if.cli.main import LIGHTNINGS, OWN
 
 FIT = ("fit", "--config", "tiny.yaml")
 
@@ -169,7 +169,7 @@ class TestData:
         assert "without an infrared partner in pairs/train/ir: train_01.png" in message
 
     def test_llvip_that_is_not_there_gets_one_helpful_paragraph(self, run, workspace: Path) -> None:
-        experiment = Path(__file__).resolve().parents[1] / "experiments" / "full.yaml"
+        experiment = Path(__file__).resolve().parents[2] / "experiments" / "full.yaml"
         message = run("fit", "--config", experiment, *small_network(), "--trainer.accelerator", "cpu").message
         for part in ("data/LLVIP: no such folder", "bupt-ai-cz.github.io/LLVIP", "visible/train", "--data.root"):
             assert part in message
@@ -294,7 +294,7 @@ class TestOutput:
 
     def test_scenes_into_a_file(self, run, workspace: Path, files_below) -> None:
         before = files_below(workspace)
-        assert "tiny.yaml/scenes: cannot be written" in run("scenes", "tiny.yaml/scenes").message
+        assert "tiny.yaml: this output folder cannot be made" in run("scenes", "tiny.yaml/scenes").message
         assert files_below(workspace) == before
 
 
@@ -370,7 +370,7 @@ def test_an_interrupt_is_no_error(run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dream_if.verbs.check_pairs", interrupted)
+    monkeypatch.setattr("dream_if.cli.verbs.check.check_pairs", interrupted)
     outcome = run("check", "pairs")
     assert (outcome.status, outcome.err) == (130, "")
 
@@ -386,6 +386,6 @@ def test_fusing_does_not_wait_for_what_trains() -> None:
 
 def test_every_verb_has_a_help_and_a_line_in_the_usage(run) -> None:
     usage = run("--help").out
-    for verb in (*LIGHTNINGS, *FUNCTIONS, *COMMANDS):
+    for verb in (*LIGHTNINGS, *OWN):
         assert f"\n  {verb} " in usage
         assert run(verb, "--help").out.startswith("usage: dream-if")

@@ -1,60 +1,58 @@
 """`dream-if sweep`: run the grid of a W&B sweep file here, without W&B."""
 
-import argparse
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
 
+from dream_if.cli.options import option, positional, rest
 from dream_if.errors import InputError
+from dream_if.machine import choose_threads
 from dream_if.sweeps.display import Board, State
 from dream_if.sweeps.grid import Sweep, command_of, expand, fit_arguments, point_name, read_sweep
 from dream_if.sweeps.points import Point, place_of
 from dream_if.sweeps.runner import run_points
-from dream_if.threads import choose_threads
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["Options", "run"]
 
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
-Resolve = Callable[[Sequence[str]], Mapping[str, Any]]
 
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Which grid, and how it is run."""
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command, to a parser of argparse or jsonargparse."""
-    parser.add_argument("file", metavar="FILE", help="a sweep of W&B, such as sweeps/table4.yaml; a grid")
-    parser.add_argument(
-        "--workers",
-        type=int,
+    file: str = positional("a sweep of W&B, such as sweeps/table4.yaml; a grid", metavar="FILE")
+    workers: int = option(
+        "points that run at a time, with one GPU each. Processor cores are divided among them, and more or fewer "
+        "threads round differently: with --threads=1 after the -- results are the same to the last bit for any N",
         default=1,
         metavar="N",
-        help="points that run at a time, with one GPU each. Processor cores are divided among them, and more or fewer "
-        "threads round differently: with --threads=1 after the -- results are the same to the last bit for any N",
     )
-    parser.add_argument(
-        "--index", type=int, metavar="K", help="run this point alone, counted from 0: for arrays of jobs on a cluster"
+    index: int | None = option(
+        "run this point alone, counted from 0: for arrays of jobs on a cluster", default=None, metavar="K"
     )
-    parser.add_argument("--dry-run", action="store_true", help="print the commands, and run nothing")
-    parser.add_argument(
-        "--preset",
+    dry_run: bool = option("print the commands, and run nothing", default=False)
+    preset: Sequence[str] = option(
+        "a configuration in the place of the one that the sweep's command names; give it again for more",
+        default=(),
         action="append",
         metavar="FILE",
-        help="a configuration in the place of the one that the sweep's command names; give it again for more",
     )
+    overrides: Sequence[str] = rest()
 
 
-def run(options: argparse.Namespace, overrides: Sequence[str], resolve: Resolve) -> int:
+def run(options: Options) -> int:
     """Run the grid of a W&B sweep file here, without W&B; options after -- are added to the command of every point.
 
     Args:
-        options: what a parser with `add_arguments` returned.
-        overrides: the words after ``--``.
-        resolve: gives all settings of a run from the arguments of ``dream-if``, ``fit`` and what follows.
+        options: see `dream-if sweep --help`.
 
     Returns:
         0 if all points are finished, 1 if one has failed, 130 if it was interrupted.
@@ -71,11 +69,9 @@ def run(options: argparse.Namespace, overrides: Sequence[str], resolve: Resolve)
         if not 0 <= options.index < len(choices):
             raise InputError(f"--index: {sweep.path} has the points 0 to {len(choices) - 1}, got {options.index}.")
         choices = [choices[options.index]]
-    commands = [command_of(sweep, choice, options.preset or (), overrides) for choice in choices]
+    commands = [command_of(sweep, choice, options.preset, options.overrides) for choice in choices]
     project = os.environ.get("WANDB_PROJECT") or sweep.project or "dream-if"
-    points = [
-        _point(sweep, choice, command, project, resolve) for choice, command in zip(choices, commands, strict=True)
-    ]
+    points = [_point(sweep, choice, command, project) for choice, command in zip(choices, commands, strict=True)]
     if options.dry_run:
         for point in points:
             print(shlex.join(point.command))
@@ -91,9 +87,11 @@ def run(options: argparse.Namespace, overrides: Sequence[str], resolve: Resolve)
     return _run(points, options.workers, project)
 
 
-def _point(sweep: Sweep, choice: Mapping[str, Any], command: Sequence[str], project: str, resolve: Resolve) -> Point:
+def _point(sweep: Sweep, choice: Mapping[str, Any], command: Sequence[str], project: str) -> Point:
     """A point with its settings, which are known to be right then."""
-    settings = resolve(fit_arguments(sweep, command))
+    from dream_if.cli.lightning import settings_of  # Lightning takes seconds to load, and --help does without it
+
+    settings = settings_of(fit_arguments(sweep, command))
     name = point_name(choice)
     return Point(name, choice, tuple(command), settings, place_of(settings, project) / name)
 

@@ -1,32 +1,27 @@
 """`dream-if evaluate` through its parser: options, messages, and what it prints."""
 
-import argparse
 import io
 import json
-from pathlib import Path
 
-import jsonargparse
 import pytest
 from rich.console import Console
 
+from dream_if.cli.options import read_options
+from dream_if.cli.verbs import evaluate as verb
+from dream_if.cli.verbs.evaluate import Options, run
 from dream_if.errors import InputError
-from dream_if.evaluation import command
-from dream_if.evaluation.command import add_arguments, parse_methods, run
 from dream_if.evaluation.evaluator import evaluate
 
 
-def parse(kind, folders, *more):
-    parser = kind()
-    add_arguments(parser)
+def parse(folders, *more):
     sources = ["--visible", str(folders / "vi"), "--infrared", str(folders / "ir")]
-    return parser.parse_args([*sources, "--fused", f"mix={folders / 'mix'}", *more])
+    return read_options(Options, [*sources, "--fused", f"mix={folders / 'mix'}", *more], prog="evaluate", about="")
 
 
-@pytest.mark.parametrize("kind", [argparse.ArgumentParser, jsonargparse.ArgumentParser])
-def test_options_of_both_parsers_run(kind, folders, capsys):
+def test_all_options_together(folders, capsys):
     more = ["--fused", f"max={folders / 'max'}", "--metrics", "AG, EN", "--out", str(folders / "out")]
     more += ["--batch-size", "2", "--device", "cpu", "--convention", "vifb", "--resize"]
-    assert run(parse(kind, folders, *more)) == 0
+    assert run(parse(folders, *more)) == 0
     output = capsys.readouterr().out
     assert (folders / "out" / "table.md").read_text() in output
     assert output.endswith(f"Wrote per_image.csv, summary.json, table.md, box_plots.png to {folders / 'out'}\n")
@@ -48,7 +43,7 @@ def test_options_of_both_parsers_run(kind, folders, capsys):
 
 
 def test_the_defaults_are_the_table_of_the_paper(folders):
-    options = parse(argparse.ArgumentParser, folders)
+    options = parse(folders)
     assert options.metrics == "AG,SF,Qabf,SSIM,VIFF"
     assert (options.convention, options.device, options.resize, options.out) == ("dream_if", "cpu", False, None)
 
@@ -77,24 +72,12 @@ def test_a_terminal_gets_tables_in_bold(folders):
         folders / "vi", folders / "ir", {"[mix]": folders / "mix", "max": folders / "max"}, metrics=["AG", "EN"]
     )
     console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system="standard")
-    command.print_evaluation(evaluation, console)
+    verb.print_evaluation(evaluation, console)
     text = console.file.getvalue()
     assert "[mix]" in text
     assert "\x1b[1m" in text
     assert "\x1b[4m" in text
     assert "Holm" in text
-
-
-@pytest.mark.parametrize("option", ["ours", "=folder", "ours=", " =x"])
-def test_methods_of_another_form_are_refused(option):
-    with pytest.raises(InputError, match=r"--fused: expected NAME=FOLDER, such as .*, got '"):
-        parse_methods([option])
-
-
-def test_methods_keep_their_order_and_their_equals_signs():
-    assert parse_methods(["b=x=y", "a = z"]) == {"b": Path("x=y"), "a": Path(" z")}
-    with pytest.raises(InputError, match="'a' is given twice"):
-        parse_methods(["a=x", "a=y"])
 
 
 @pytest.mark.parametrize(

@@ -1,40 +1,40 @@
 """`dream-if export`: a trained network as one file for ONNX Runtime, or for torch without this package."""
 
-import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
+from dream_if.cli import network_options
+from dream_if.cli.options import option
 from dream_if.errors import InputError
-from dream_if.export.formats import ENDINGS, FORMATS, Format, check_packages, describe, encode, runner
+from dream_if.export.formats import FORMATS, check_packages, describe, encode, find_format, runner
 from dream_if.export.graph import trace
 from dream_if.export.parity import check_parity
-from dream_if.files import make_folder, write_atomically
-from dream_if.inference.options import add_weights
 from dream_if.inference.weights import load_network
-from dream_if.threads import choose_threads, use_threads
+from dream_if.machine import choose_threads, use_threads
+from dream_if.storage import make_folder, write_atomically
 
-__all__ = ["add_arguments", "run"]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command, to a parser of argparse or jsonargparse."""
-    parser.add_argument(
-        "-o", "--out", required=True, metavar="OUT", help="file to write: fused.onnx for ONNX, fused.pt2 for torch"
-    )
-    add_weights(parser)
-    parser.add_argument("--format", choices=FORMATS, help="by OUT's ending if left out")
-    parser.add_argument("--dominance", action="store_true", help="let the file return the dominance maps, too")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads for the comparison; found out if left out")
+__all__ = ["Options", "run"]
 
 
-def run(options: argparse.Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Which network, and the file."""
+
+    out: str = option("file to write: fused.onnx for ONNX, fused.pt2 for torch", short="-o", metavar="OUT")
+    weights: str = network_options.weights()
+    format: str | None = option("by OUT's ending if left out", default=None, choices=FORMATS)
+    dominance: bool = option("let the file return the dominance maps, too", default=False)
+    threads: int | None = network_options.threads("threads for the comparison; found out if left out")
+
+
+def run(options: Options) -> int:
     """Write a trained network as one file for ONNX Runtime, or for torch alone, that takes pairs of any size.
 
     The file is compared with the network before it is written.
 
     Args:
-        options: what a parser with `add_arguments` returned.
+        options: see `dream-if export --help`.
 
     Returns:
         0.
@@ -61,18 +61,3 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(f"{count} pair(s) of {width}x{height}: differs from the network by {difference:.1e} at most\n")
     sys.stdout.write(f"Wrote {out}, {len(data) / 2**20:.1f} MiB\n")
     return 0
-
-
-def find_format(out: Path, asked: str | None) -> Format:
-    """The format of a file to write, which its ending must be that of.
-
-    Raises:
-        InputError: It is not, or names none.
-    """
-    named = next((kind for kind, ending in ENDINGS.items() if ending == out.suffix.lower()), None)
-    if named is None or asked not in (None, named):
-        endings = [f"{ending} for {kind}" for kind, ending in ENDINGS.items() if asked in (None, kind)]
-        raise InputError(
-            f"{out}: expected a file that ends in {' or '.join(endings)}, got {out.suffix or 'no ending'!r}."
-        )
-    return cast(Format, named)

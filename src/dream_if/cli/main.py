@@ -13,9 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 
-from dream_if.arguments import Parser
+from dream_if.cli.options import read_options
 from dream_if.errors import InputError
-from dream_if.messages import explain
 
 __all__ = ["main"]
 
@@ -61,18 +60,11 @@ USELESS_MESSAGES = (
 )
 
 
-FUNCTIONS = ("check", "prepare", "scenes", "degrade", "metrics")  # of dream_if.verbs
-COMMANDS = {  # verbs with a module of their own for their options
-    "fuse": "dream_if.inference.command",
-    "app": "dream_if.app.command",
-    "export": "dream_if.export.command",
-    "publish": "dream_if.inference.publish",
-    "evaluate": "dream_if.evaluation.command",
-    "figure": "dream_if.figures.command",
-    "sweep": "dream_if.sweeps.command",
-    "tables": "dream_if.tables.command",
-}
 LIGHTNINGS = ("fit", "validate", "test", "predict")
+OWN = (  # each a module of dream_if.cli.verbs
+    *("check", "prepare", "scenes", "degrade", "metrics"),
+    *("fuse", "app", "export", "publish", "evaluate", "figure", "sweep", "tables"),
+)
 
 
 def run_own(name: str, args: Sequence[str]) -> int:
@@ -80,27 +72,9 @@ def run_own(name: str, args: Sequence[str]) -> int:
 
     Only what the verb needs is imported: Lightning and what trains take longer to load than a picture to be fused.
     """
-    command = import_module(COMMANDS[name]) if name in COMMANDS else None
-    function = command.run if command else getattr(import_module("dream_if.verbs"), name)
-    overrides: Sequence[str] = ()
-    if name == "sweep" and "--" in args:
-        place = args.index("--")
-        args, overrides = args[:place], args[place + 1 :]
-    about = inspect.getdoc(function) or ""
-    parser = Parser(prog=f"dream-if {name}", description=about.split("\n", 1)[0])
-    if command:
-        command.add_arguments(parser)
-    else:
-        parser.add_function_arguments(function, as_positional=True)
-    try:
-        options = parser.parse_args(list(args))
-    except InputError as error:
-        raise InputError(explain(str(error), parser.get_defaults().keys())) from error
-    if name == "sweep":
-        from dream_if.training import settings_of
-
-        return function(options, overrides, settings_of)
-    return function(options) if command else function(**vars(options))
+    verb = import_module(f"dream_if.cli.verbs.{name}")
+    about = (inspect.getdoc(verb.run) or "").split("\n", 1)[0]
+    return verb.run(read_options(verb.Options, args, prog=f"dream-if {name}", about=about))
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -111,13 +85,13 @@ def main(args: Sequence[str] | None = None) -> int:
         return 0
     try:
         with _quiet():
-            if args[0] in (*FUNCTIONS, *COMMANDS):
+            if args[0] in OWN:
                 return run_own(args[0], args[1:])
-            verbs = [*LIGHTNINGS, *FUNCTIONS, *COMMANDS]
+            verbs = [*LIGHTNINGS, *OWN]
             if args[0] not in verbs and not args[0].startswith("-"):
                 raise InputError(f"there is no verb {args[0]}; expected {', '.join(verbs)}.")
             from dream_if.callbacks import name_project
-            from dream_if.training import run_lightning
+            from dream_if.cli.lightning import run_lightning
 
             name_project()
             run_lightning(args)

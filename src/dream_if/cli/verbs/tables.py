@@ -1,19 +1,21 @@
 """`dream-if tables`: a table of the paper, from finished runs or by running methods."""
 
-import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dream_if.cli import network_options
+from dream_if.cli.options import option, positional
+from dream_if.cli.progress import progress_bar
 from dream_if.errors import InputError
 from dream_if.evaluation.journal import Journal
-from dream_if.files import make_folder, write_atomically
 from dream_if.inference.fuser import find_device
+from dream_if.machine import choose_threads, use_threads
+from dream_if.storage import make_folder, write_atomically
 from dream_if.tables.ablation import make_ablation
 from dream_if.tables.comparison import Comparison, compare_methods
 from dream_if.tables.detection_looks import draw_found
@@ -32,9 +34,8 @@ from dream_if.tables.table2 import table2
 from dream_if.tables.table3 import table3
 from dream_if.tables.table4 import table4
 from dream_if.tables.table5 import table5
-from dream_if.threads import choose_threads, use_threads
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["Options", "run"]
 
 ABLATION = "4"
 DETECTION = "5"
@@ -51,71 +52,59 @@ SETTINGS: dict[str, Callable[[Mapping[str, Any]], object]] = {
 }
 DEFAULT_PLAN = "experiments/tables/demo.yaml"
 JOURNAL = "scores.jsonl"
-DEFAULTS = {"data": "data", "weights": "small", "panels": 0, "detector": DETECTORS[0], "device": "auto"}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command, to a parser of argparse or jsonargparse."""
-    parser.add_argument(
-        "table",
-        choices=["1", "2", "3", ABLATION, *TABLES[3:]],
-        help="table of the paper: 1 clean pairs, 2 corrupted, two-stage, 3 corrupted, one-stage, 4 the ablation, "
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Which table, of what, and where it goes."""
+
+    table: str = positional(
+        "table of the paper: 1 clean pairs, 2 corrupted, two-stage, 3 corrupted, one-stage, 4 the ablation, "
         "5 detection on fused images; or beyond it: severity, shift, efficiency",
+        choices=["1", "2", "3", ABLATION, *TABLES[3:]],
     )
-    parser.add_argument(
-        "source",
-        nargs="?",
-        metavar="SOURCE",
-        help=f"a YAML file with methods and sets ({DEFAULT_PLAN} if left out); for table 4 the folder below which the "
+    source: str | None = positional(
+        f"a YAML file with methods and sets ({DEFAULT_PLAN} if left out); for table 4 the folder below which the "
         "runs lie, at any depth (runs/table4)",
+        default=None,
+        metavar="SOURCE",
     )
-    parser.add_argument(
-        "--out",
-        metavar="FOLDER",
-        help="where the table goes as .md, .csv, .html and .png, and its scores as scores.jsonl, with which a run that "
+    out: str | None = option(
+        "where the table goes as .md, .csv, .html and .png, and its scores as scores.jsonl, with which a run that "
         "was stopped goes on; runs/tables if left out, for table 4 the folder of the runs",
+        default=None,
+        metavar="FOLDER",
     )
-    parser.add_argument(
-        "--sweep",
-        metavar="FILE",
-        help="of table 4: the sweep that ran it, such as sweeps/table4.yaml; a row or seed of its that is missing is "
+    sweep: str | None = option(
+        "of table 4: the sweep that ran it, such as sweeps/table4.yaml; a row or seed that it has and the runs lack is "
         "an error, even where no other row has the seed",
+        default=None,
+        metavar="FILE",
     )
-    parser.add_argument(
-        "--data", default=DEFAULTS["data"], metavar="FOLDER", help="what {data} in the YAML file stands for"
-    )
-    parser.add_argument(
-        "--weights",
-        default=DEFAULTS["weights"],
-        help="what {weights} in the YAML file stands for, as for dream-if fuse",
-    )
-    parser.add_argument("--lpips-weights", metavar="FILE", help="AlexNet weights for the LPIPS metrics")
-    parser.add_argument("--limit", type=int, metavar="N", help="so many pairs of each set, spread over its names")
-    parser.add_argument(
-        "--panels",
-        type=int,
-        default=DEFAULTS["panels"],
-        metavar="K",
-        help="draw the K best and K worst images of our method, by set, condition and metric, into panels/; of "
+    data: str = option("what {data} in the YAML file stands for", default="data", metavar="FOLDER")
+    weights: str = option("what {weights} in the YAML file stands for, as for dream-if fuse", default="small")
+    lpips_weights: str | None = option("AlexNet weights for the LPIPS metrics", default=None, metavar="FILE")
+    limit: int | None = option("so many pairs of each set, spread over its names", default=None, metavar="N")
+    panels: int = option(
+        "draw the K best and K worst images of our method, by set, condition and metric, into panels/; of "
         "table 5 K test images of each set with what was found",
+        default=0,
+        metavar="K",
     )
-    parser.add_argument(
-        "--detector",
+    detector: str = option(
+        "of table 5: torchvision's, or the program yolo of this machine, in a process of its own",
+        default=DETECTORS[0],
         choices=DETECTORS,
-        default=DEFAULTS["detector"],
-        help="of table 5: torchvision's, or the program yolo of this machine, in a process of its own",
     )
-    parser.add_argument(
-        "--device", default=DEFAULTS["device"], help="auto, cpu, cuda, cuda:1, ...; auto takes a GPU if there is one"
-    )
-    parser.add_argument("--threads", type=int, metavar="N", help="threads of torch; found out if left out")
+    device: str = network_options.device()
+    threads: int | None = network_options.threads("threads of torch; found out if left out")
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Make a table of the paper from finished runs, or by running methods on test sets.
 
     Args:
-        options: what a parser with `add_arguments` returned.
+        options: see `dream-if tables --help`.
 
     Returns:
         0.
@@ -161,20 +150,20 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _refuse_idle(options: argparse.Namespace) -> None:
+def _refuse_idle(options: Options) -> None:
     """Refuse options that the ablation, which runs nothing, would not heed."""
-    for name in ("data", "weights", "lpips_weights", "limit", "panels", "detector", "device", "threads"):
-        given = getattr(options, name)
-        if given != DEFAULTS.get(name):
+    for each in fields(options):
+        given = getattr(options, each.name)
+        if each.name not in ("table", "source", "out", "sweep") and given != each.default:
             raise InputError(
-                f"--{name.replace('_', '-')} {given}: table {ABLATION} reads finished runs and does not use this; "
+                f"--{each.name.replace('_', '-')} {given}: table {ABLATION} reads finished runs and does not use this; "
                 "leave it out. What the runs are tested on is settled when they are run."
             )
 
 
-def _detect(plan: Plan, out: Path, options: argparse.Namespace) -> None:
+def _detect(plan: Plan, out: Path, options: Options) -> None:
     """Train and test detectors, and write the table."""
-    with _progress("fusing and training") as advance:
+    with progress_bar("fusing and training") as advance:
         results = detect_on_fused(
             plan,
             out,
@@ -192,11 +181,11 @@ def _detect(plan: Plan, out: Path, options: argparse.Namespace) -> None:
     sys.stdout.write(f"Fused images with boxes, for YOLO and COCO: {results.folder}\n")
 
 
-def _compare(plan: Plan, out: Path, options: argparse.Namespace) -> None:
+def _compare(plan: Plan, out: Path, options: Options) -> None:
     """Score the methods, and write the table, the scores of single images, and panels."""
     device = find_device(options.device)
     weights = None if options.lpips_weights is None else Path(options.lpips_weights).expanduser()
-    with _progress() as advance:
+    with progress_bar("scoring") as advance:
         comparison = compare_methods(
             plan, Journal(out / JOURNAL), lpips_weights=weights, device=device, progress=advance
         )
@@ -219,12 +208,3 @@ def _deliver(document: Document, out: Path) -> None:
     else:  # bold and underlined would be lost
         sys.stdout.write(document.markdown())
     sys.stdout.write(f"Wrote {', '.join(path.name for path in written)} to {out}\n")
-
-
-@contextmanager
-def _progress(doing: str = "scoring") -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on the standard error."""
-    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(doing, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

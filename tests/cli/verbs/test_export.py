@@ -1,5 +1,7 @@
 """`dream-if export` as a user meets it, and the examples of docs/export.md."""
 
+# ruff: noqa: F811  (tests take the fixtures that are imported here)
+
 import importlib.util
 import re
 from pathlib import Path
@@ -9,11 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
-from dream_if.export import command, formats
+from dream_if.cli.verbs import export
+from dream_if.export import formats
 from dream_if.models import DreamIF
 from tests.conftest import scene
+from tests.export.conftest import kind, net, program, weights  # noqa: F401  (fixtures)
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "export.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "export.md"
 NAMES = {"onnx": "fused.onnx", "torch": "fused.pt2"}
 
 
@@ -61,7 +65,7 @@ def test_a_file_that_computes_something_else_is_not_written(run, program, tmp_pa
     torch.manual_seed(1)
     other = tmp_path_factory.mktemp("other")
     DreamIF(dim=4, num_blocks=[1, 0, 0, 0], num_refinement_blocks=1, num_heads=[1, 1, 1, 1]).save_pretrained(other)
-    monkeypatch.setattr(command, "trace", lambda *_: program)
+    monkeypatch.setattr(export, "trace", lambda *_: program)
     Path("fused.pt2").write_text("of yesterday")
     message = run("export", "--weights", other, "-o", "fused.pt2", "--dominance").message
     assert re.match(r"the exported \w+ differs from the network's by \S+ for 1 pair\(s\) of 16x16", message)
@@ -103,7 +107,7 @@ def test_mistakes(run, args, said) -> None:
 def test_what_cannot_be_written_is_said_before_the_work(run, weights, monkeypatch, out, said) -> None:
     Path("picture.jpg").touch()
     Path("folder.pt2").mkdir()
-    monkeypatch.setattr(command, "trace", lambda *_: pytest.fail("traced"))
+    monkeypatch.setattr(export, "trace", lambda *_: pytest.fail("traced"))
     assert said in run("export", "--weights", weights, "-o", out).message
     assert {path.name for path in Path().iterdir()} == {"picture.jpg", "folder.pt2"}
 
@@ -116,4 +120,4 @@ def test_maps_that_the_network_has_not_are_not_promised(run, tiny_net, tmp_path_
 
 
 def test_endings_in_capitals() -> None:
-    assert command.find_format(Path("A.ONNX"), None) == "onnx"
+    assert formats.find_format(Path("A.ONNX"), None) == "onnx"

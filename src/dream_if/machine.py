@@ -1,23 +1,37 @@
-"""How many threads compute: what this process may use and others leave free.
+"""What this process may use of the machine and others leave free: threads and memory.
 
 More threads than free cores do not share them, they wait for each other: two on a machine with one free core are
 many times slower than one. torch counts cores and knows neither of a container's limit nor of who else is at work.
 """
 
+import ctypes
 import os
+import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
+import psutil  # type: ignore[import-untyped]  # its types are a package of their own
 import torch
 
 from dream_if.errors import InputError
 
-__all__ = ["Threads", "choose_threads", "use_threads"]
+__all__ = [
+    "Threads",
+    "choose_threads",
+    "forget_peak",
+    "free_memory",
+    "peak_memory",
+    "return_what_was_freed",
+    "use_threads",
+    "used_memory",
+]
 
 SECONDS = 0.2  # for which others are watched
+SHARE = 0.8  # of the free memory: others on the machine want to breathe
 
 
 class Threads(NamedTuple):
@@ -142,3 +156,72 @@ def _times(cpus: list[int], root: Path) -> list[tuple[int, int]]:
             counts = [int(tick) for tick in ticks[:8]]  # user, nice, system, idle, iowait, irq, softirq, steal
             times.append((sum(counts) - counts[3] - counts[4], sum(counts)))
     return times
+
+
+def used_memory(device: torch.device) -> int:
+    """Bytes that this process holds: in main memory for the CPU, of torch's tensors on another device."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    return_what_was_freed()
+    return int(psutil.Process().memory_info().rss)
+
+
+def peak_memory() -> int:
+    """Bytes of main memory that this process has held at most, or since `forget_peak`.
+
+    Linux says it of this program alone; `getrusage` there starts with the peak of the process that started this one.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) * 1024
+    import resource  # Windows has none
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def forget_peak() -> bool:
+    """Count the peak of this process anew; whether the system can, as Linux does."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def return_what_was_freed() -> None:
+    """Have the C library give freed memory back to the system, where it keeps some for later: GNU's on Linux.
+
+    After a fusion that is hundreds of MiB, which would count as held when the next one is planned.
+    """
+    with suppress(AttributeError, OSError, TypeError):  # another C library; Windows takes no None
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def free_memory(device: torch.device, root: Path = Path("/")) -> int:
+    """Bytes that may be taken: four fifths of what is free on the device, within the limits of control groups.
+
+    Args:
+        device: where.
+        root: where ``sys`` is.
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(SHARE * (free + cached))
+    return int(SHARE * min([psutil.virtual_memory().available, *_left_by_groups(root)]))
+
+
+def _left_by_groups(root: Path) -> list[int]:
+    """What the limits of a container leave, by control groups of version 2, then 1."""
+    groups = root / "sys/fs/cgroup"
+    left = []
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        try:
+            left.append(max(0, int((groups / limit).read_text()) - int((groups / used).read_text())))
+        except (OSError, ValueError):  # not there, or "max"
+            continue
+    return left

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dream_if import launch
-from dream_if.threads import Threads
+from dream_if.cli import launch
+from dream_if.machine import Threads
 
 FIT = ("fit", "--config", "tiny.yaml", "--trainer.fast_dev_run", 1)
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "run", "WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}

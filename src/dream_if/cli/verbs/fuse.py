@@ -1,29 +1,29 @@
 """`dream-if fuse`: two pictures, two folders of them, or two videos, become one."""
 
-import argparse
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import NoReturn
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+from dream_if.cli import network_options
+from dream_if.cli.options import option, positional
+from dream_if.cli.progress import progress_bar
 from dream_if.errors import InputError
-from dream_if.files import make_folder
 from dream_if.inference.api import make_fuser
 from dream_if.inference.engine import Settings
 from dream_if.inference.folders import JOURNAL, Journal, Report, fuse_files, pair_files, pair_folders
-from dream_if.inference.options import add_machine, add_weights
-from dream_if.inference.values import COLOURS, InfraredRange
+from dream_if.inference.fuser import Precision
+from dream_if.inference.values import COLOURS, Colour, InfraredRange
 from dream_if.inference.weights import digest
 from dream_if.inference.writing import ENDINGS, check_ending
-from dream_if.threads import choose_threads, use_threads
+from dream_if.machine import choose_threads, use_threads
+from dream_if.storage import make_folder
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["Options", "run"]
 
 MISSING = "-"
 VIDEO_ENDINGS = (
@@ -32,55 +32,51 @@ VIDEO_ENDINGS = (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command, to a parser of argparse or jsonargparse."""
-    parser.add_argument("visible", metavar="VISIBLE", help="visible picture or video, or a folder of pictures")
-    parser.add_argument(
-        "infrared", metavar="INFRARED", help="infrared picture or video, or a folder with the same stems"
-    )
-    parser.add_argument(
-        "-o",
-        "--out",
-        required=True,
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to fuse, how, and where it goes."""
+
+    visible: str = positional("visible picture or video, or a folder of pictures", metavar="VISIBLE")
+    infrared: str = positional("infrared picture or video, or a folder with the same stems", metavar="INFRARED")
+    out: str = option(
+        f"fused picture, whose ending names the format ({', '.join(ENDINGS)}); or a folder, or a video",
+        short="-o",
         metavar="OUT",
-        help=f"fused picture, whose ending names the format ({', '.join(ENDINGS)}); or a folder, or a video",
     )
-    add_weights(parser)
-    parser.add_argument(
-        "--colour",
+    weights: str = network_options.weights()
+    colour: Colour = option(
+        "rgb: the network's colours; ycbcr: the visible ones under the fused luminance; grey: no colours. A "
+        "visible picture without colours gives one without",
         default="rgb",
         choices=COLOURS,
-        help="rgb: the network's colours; ycbcr: the visible ones under the fused luminance; grey: no colours. A "
-        "visible picture without colours gives one without",
     )
-    parser.add_argument(
-        "--infrared-range",
+    infrared_range: str = option(
+        "which infrared values become black and white: full: all that the type holds; percentile: the 0.1 "
+        "and 99.9 percentiles of each picture, or of all of a video; LOW,HIGH; auto: full for 8 bit, else percentile",
         default="auto",
         metavar="RANGE",
-        help="which infrared values become black and white: full: all that the type holds; percentile: the 0.1 "
-        "and 99.9 percentiles of each picture, or of all of a video; LOW,HIGH; auto: full for 8 bit, else percentile",
     )
-    parser.add_argument("--dominance", action="store_true", help="write the dominance maps, too, as PNG of 16 bit")
-    parser.add_argument(
-        "--format", choices=[ending[1:] for ending in ENDINGS], help="of pictures in a folder; PNG if left out"
+    dominance: bool = option("write the dominance maps, too, as PNG of 16 bit", default=False)
+    format: str | None = option(
+        "of pictures in a folder; PNG if left out", default=None, choices=[ending[1:] for ending in ENDINGS]
     )
-    add_machine(parser)
-    parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="pairs of equal size fused together")
-    parser.add_argument("--compile", action="store_true", help="compile the network: worth it for many images")
-    parser.add_argument(
-        "--allow-missing",
-        action="store_true",
-        help=f"where one of two sources is missing, restore the other alone; a single one is left out by {MISSING!r}",
+    device: str = network_options.device()
+    precision: Precision = network_options.precision()
+    max_memory: str | None = network_options.max_memory()
+    batch_size: int = option("pairs of equal size fused together", default=1, metavar="N")
+    compile: bool = option("compile the network: worth it for many images", default=False)
+    allow_missing: bool = option(
+        f"where one of two sources is missing, restore the other alone; a single one is left out by {MISSING!r}",
+        default=False,
     )
-    parser.add_argument(
-        "--codec",
+    codec: str = option(
+        "of a video: h264, h265, vp9, av1, or ffv1, which loses nothing; auto: vp9 for .webm, else h264",
         default="auto",
-        help="of a video: h264, h265, vp9, av1, or ffv1, which loses nothing; auto: vp9 for .webm, else h264",
     )
-    parser.add_argument(
-        "--crf", type=int, metavar="N", help="quality of a video, smaller is better; if left out the codec's own"
+    crf: int | None = option(
+        "quality of a video, smaller is better; if left out the codec's own", default=None, metavar="N"
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="threads on the CPU; found out if left out")
+    threads: int | None = network_options.threads()
 
 
 @contextmanager
@@ -101,11 +97,11 @@ def _sigterm_ends_in_order() -> Iterator[None]:
 
 
 @_sigterm_ends_in_order()
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Fuse a visible and an infrared picture, two folders of them, or two videos, into pictures of the same size.
 
     Args:
-        options: what a parser with `add_arguments` returned.
+        options: see `dream-if fuse --help`.
 
     Returns:
         0, or 1 if a pair could not be fused or a file has no partner.
@@ -144,10 +140,9 @@ def run(options: argparse.Namespace) -> int:
     fuser = make_fuser(options.weights, options.device, options.precision, options.max_memory, options.compile)
     if options.dominance and not fuser.has_dominance:
         raise InputError(f"--dominance: the network of {options.weights} has no dominance maps (use_rd is false).")
-    device = f"cpu, {threads.reason}" if fuser.device.type == "cpu" else str(fuser.device)
-    sys.stderr.write(f"Fusing {len(jobs)} pair(s) in {fuser.precision} on {device}\n")
+    sys.stderr.write(f"Fusing {len(jobs)} pair(s) {network_options.where(fuser, threads)}\n")
     journal = Journal(make_folder(out) / JOURNAL) if all(folders) else None
-    with _progress() as advance:
+    with progress_bar("fused") as advance:
         report = fuse_files(
             fuser,
             jobs,
@@ -171,9 +166,7 @@ def _is_video(source: Path | None) -> bool:
     return source is not None and source.suffix.lower() in VIDEO_ENDINGS and not source.is_dir()
 
 
-def _fuse_videos(
-    options: argparse.Namespace, visible: Path | None, infrared: Path | None, out: Path, settings: Settings
-) -> int:
+def _fuse_videos(options: Options, visible: Path | None, infrared: Path | None, out: Path, settings: Settings) -> int:
     """Fuse two videos, and say what became of them."""
     try:
         from dream_if.inference.video import fuse_videos
@@ -193,9 +186,8 @@ def _fuse_videos(
     threads = choose_threads(options.threads)
     use_threads(threads)
     fuser = make_fuser(options.weights, options.device, options.precision, options.max_memory, options.compile)
-    device = f"cpu, {threads.reason}" if fuser.device.type == "cpu" else str(fuser.device)
-    sys.stderr.write(f"Fusing two videos in {fuser.precision} on {device}\n")
-    with _progress() as advance:
+    sys.stderr.write(f"Fusing two videos {network_options.where(fuser, threads)}\n")
+    with progress_bar("fused") as advance:
         report = fuse_videos(
             fuser,
             visible,
@@ -239,17 +231,3 @@ def _told_of_many(report: Report, problems: list[str], out: Path) -> int:
     for problem in (*report.failed, *problems):
         sys.stderr.write(f"Not fused: {problem}\n")
     return int(bool(report.failed or problems))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on the standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("fused")
-
-        def advance(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
-        yield advance

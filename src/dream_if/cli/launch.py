@@ -9,7 +9,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
 from dream_if.errors import InputError
-from dream_if.threads import choose_threads, use_threads
+from dream_if.machine import choose_threads, use_threads
 
 __all__ = ["check_processes", "set_arithmetic", "share_cores"]
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dream_if.errors import InputError
-from dream_if.threads import Threads, choose_threads, use_threads
+from dream_if.machine import Threads, choose_threads, use_threads
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             stat()
 
         stat()
-        monkeypatch.setattr("dream_if.threads.time.sleep", sleep)
+        monkeypatch.setattr("dream_if.machine.time.sleep", sleep)
         return tmp_path
 
     return make

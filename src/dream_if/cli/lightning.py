@@ -14,7 +14,6 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info
 
-from dream_if.arguments import InALine
 from dream_if.callbacks import (
     BestCheckpoint,
     FusedImages,
@@ -25,11 +24,12 @@ from dream_if.callbacks import (
     WholeCheckpoints,
     make_output_folder,
 )
+from dream_if.cli.launch import check_processes, set_arithmetic, share_cores
+from dream_if.cli.options import OneLineErrors
 from dream_if.data import FusionDataModule
 from dream_if.data.waiting import DataWait
 from dream_if.errors import InputError
 from dream_if.inference import load_network
-from dream_if.launch import check_processes, set_arithmetic, share_cores
 from dream_if.messages import configurations, explain, keys_of, read_configuration
 from dream_if.models import DreamIF
 from dream_if.task import FusionTask
@@ -37,7 +37,7 @@ from dream_if.task import FusionTask
 __all__ = ["FusionCLI", "run_lightning", "settings_of"]
 
 
-class LightningParser(InALine, LightningArgumentParser):
+class LightningParser(OneLineErrors, LightningArgumentParser):
     """Of Lightning's verbs."""
 
 

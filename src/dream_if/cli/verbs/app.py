@@ -1,55 +1,55 @@
 """`dream-if app`: the demo in a browser."""
 
-import argparse
 import os
 import signal
 import socket
 import sys
 import tempfile
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from dream_if.app.demo import Demo
 from dream_if.app.examples import make_examples
+from dream_if.cli import network_options
+from dream_if.cli.options import option
 from dream_if.errors import InputError
 from dream_if.inference import make_fuser
-from dream_if.inference.options import add_machine, add_weights
-from dream_if.threads import choose_threads, use_threads
+from dream_if.inference.fuser import Precision
+from dream_if.machine import choose_threads, use_threads
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["Options", "run"]
 
 FIRST_PORT = 7860
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command, to a parser of argparse or jsonargparse."""
-    add_weights(parser)
-    parser.add_argument(
-        "--port",
-        type=int,
-        metavar="N",
-        help=f"port to serve the page on; the first free one from {FIRST_PORT} on if left out",
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Which network, and where the page is."""
+
+    weights: str = network_options.weights()
+    port: int | None = option(
+        f"port to serve the page on; the first free one from {FIRST_PORT} on if left out", default=None, metavar="N"
     )
-    parser.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help="address to serve the page on; 0.0.0.0 shows it to everybody in the network",
+    host: str = option(
+        "address to serve the page on; 0.0.0.0 shows it to everybody in the network", default="127.0.0.1"
     )
-    parser.add_argument(
-        "--share",
-        action="store_true",
-        help="show the page to the world, under an address of Gradio's for a week; what is uploaded then passes "
+    share: bool = option(
+        "show the page to the world, under an address of Gradio's for a week; what is uploaded then passes "
         "through Gradio's server",
+        default=False,
     )
-    add_machine(parser)
-    parser.add_argument("--threads", type=int, metavar="N", help="threads on the CPU; found out if left out")
+    device: str = network_options.device()
+    precision: Precision = network_options.precision()
+    max_memory: str | None = network_options.max_memory()
+    threads: int | None = network_options.threads()
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Serve a page on which two pictures are fused, until Ctrl-C.
 
     Args:
-        options: what a parser with `add_arguments` returned.
+        options: see `dream-if app --help`.
 
     Returns:
         0.
@@ -65,8 +65,7 @@ def run(options: argparse.Namespace) -> int:
     threads = choose_threads(options.threads)
     use_threads(threads)
     fuser = make_fuser(options.weights, options.device, options.precision, options.max_memory)
-    device = f"cpu, {threads.reason}" if fuser.device.type == "cpu" else str(fuser.device)
-    sys.stderr.write(f"Fusing in {fuser.precision} on {device}\n")
+    sys.stderr.write(f"Fusing {network_options.where(fuser, threads)}\n")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops it: what was uploaded is to be deleted
     with tempfile.TemporaryDirectory(prefix="dream-if-app-") as name:
         folder = Path(name)

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from dream_if.app import command
+from dream_if.cli.verbs import app
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1"])
@@ -25,7 +25,7 @@ def test_hosts(run, monkeypatch, host):
         return look_up(name, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", offline)
-    monkeypatch.setattr(command, "make_fuser", lambda *_: pytest.fail("went on"))
+    monkeypatch.setattr(app, "make_fuser", lambda *_: pytest.fail("went on"))
     message = run("app", "--host", host, "--port", "7999").message
     assert message.startswith("--host: expected an address of this machine, such as 127.0.0.1 or 0.0.0.0")
     assert f"got {host!r} (" in message
@@ -34,9 +34,9 @@ def test_hosts(run, monkeypatch, host):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
 def test_hosts_of_this_machine(host):
-    command.check_host(host)
+    app.check_host(host)
 
 
 def test_gradio_missing(run, monkeypatch):
-    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "gradio" else importlib.util.find_spec(name))
+    monkeypatch.setattr(app, "find_spec", lambda name: None if name == "gradio" else importlib.util.find_spec(name))
     assert run("app").message == "the page needs Gradio, which is not installed; pip install 'dream-if[app]' brings it."
