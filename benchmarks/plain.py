@@ -145,8 +145,7 @@ def plain(net: DreamIF, visible: Tensor, infrared: Tensor) -> FusionOutput:
         total = features[0] + features[1]
     else:
         weights = relative_dominance(net.weigh.dominance, features)
-        normed = [layer_norm(net.weigh.norm, x) for x in features]
-        total = 2 * (weights[0] * normed[0] + weights[1] * normed[1])
+        total = 2 * (weights[0] * features[0] + weights[1] * features[1])
         for of_source, one in zip(maps, weights, strict=True):
             of_source.insert(0, one)
     fused = F.pixel_shuffle(to_rgb(blocks(refine, total)), net.stride)

@@ -4,7 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from torch.utils.flop_counter import FlopCounterMode
+
+from dream_if.models import DreamIF
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 BASES = sorted(EXPERIMENTS.glob("*.yaml"))
@@ -15,6 +19,8 @@ OVERLAYS = {
     "rd_se": (True, False, True),
     "rd_ce_se": (True, True, True),
 }
+
+CONTROLS = ("frozen", "plain")
 
 
 def resolved(run, *configurations: Path) -> dict:
@@ -69,7 +75,30 @@ def assert_contains(whole: dict, part: dict, above: str = "") -> None:
 
 
 def test_the_overlays_are_those_of_the_table() -> None:
-    assert {path.stem for path in (EXPERIMENTS / "ablation").glob("*")} == set(OVERLAYS)
+    assert {path.stem for path in (EXPERIMENTS / "ablation").glob("*")} == {*OVERLAYS, *CONTROLS}
+
+
+def test_the_plain_control_is_as_large_as_the_full_network_and_works_as_much(run) -> None:
+    sizes = []
+    for row in ("rd_ce_se", "plain"):
+        settings = resolved(run, EXPERIMENTS / "table4_small.yaml", EXPERIMENTS / "ablation" / f"{row}.yaml")
+        net = DreamIF(**settings["model"]["net"])
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            net(torch.rand(1, 3, 32, 32), torch.rand(1, 1, 32, 32))
+        sizes.append((sum(p.numel() for p in net.parameters()), counter.get_total_flops()))
+    for full, plain in zip(*sizes, strict=True):
+        assert plain == pytest.approx(full, rel=0.01)
+
+
+def test_the_frozen_control_is_the_full_network_but_for_its_maps(run) -> None:
+    full, frozen = (
+        resolved(run, EXPERIMENTS / "table4_small.yaml", EXPERIMENTS / "ablation" / f"{row}.yaml")
+        for row in ("rd_ce_se", "frozen")
+    )
+    assert full["model"]["net"].pop("frozen_dominance") is False
+    assert frozen["model"]["net"].pop("frozen_dominance") is True
+    assert (full.pop("group"), frozen.pop("group")) == ("rd_ce_se", "frozen")
+    assert frozen == full
 
 
 @pytest.mark.parametrize("base", [path.stem for path in BASES])

@@ -9,7 +9,7 @@ import io
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter, ModelCheckpoint
 from lightning.pytorch.cli import SaveConfigCallback
-from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.plugins import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from PIL import Image
@@ -141,8 +141,23 @@ class RunConfig(SaveConfigCallback):
         """Write the file and log its content; Lightning calls this on the first process alone."""
         text = self.parser.dump(self.config, skip_none=False, format="yaml")
         write_atomically(run_directory(trainer) / "config.yaml", text.encode())
+        settings = dict(_flat(yaml.safe_load(text)))
         for logger in trainer.loggers:
-            logger.log_hyperparams({"config": yaml.safe_load(text)})
+            logger.log_hyperparams({key: value for key, value in settings.items() if key not in _known(logger)})
+
+
+def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Each setting by its full name, such as ``model.net.dim``."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def _known(logger: Logger) -> Collection[str]:
+    """Settings that a tracker has already: those of a sweep's point, which W&B lets nobody write to."""
+    return dict(logger.experiment.config) if isinstance(logger, WandbLogger) else ()
 
 
 class RunMetrics(Callback):

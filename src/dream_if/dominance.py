@@ -43,14 +43,15 @@ def dominance_statistics(
         sources: visible (B, 3, H, W) and infrared (B, 1, H, W) in [0, 1], as the network saw them.
         clean: likewise, before they were corrupted.
     """
-    luminance = [rgb_to_grayscale(clean[0].float()), clean[1].float()]
-    seen = [rgb_to_grayscale(sources[0].float()), sources[1].float()]
-    errors = [local_error(source, original) for source, original in zip(seen, luminance, strict=True)]
-    activity = activity_target(luminance[0], luminance[1])
-    trusted = trusted_activity_target(luminance[0], luminance[1], reliability_target(errors[0], errors[1]))
+    with torch.autocast("cpu", enabled=False):
+        luminance = [rgb_to_grayscale(clean[0].float().cpu()), clean[1].float().cpu()]
+        seen = [rgb_to_grayscale(sources[0].float().cpu()), sources[1].float().cpu()]
+        errors = [local_error(source, original) for source, original in zip(seen, luminance, strict=True)]
+        activity = activity_target(luminance[0], luminance[1])
+        trusted = trusted_activity_target(luminance[0], luminance[1], reliability_target(errors[0], errors[1]))
     difference = errors[1] - errors[0]
-    maps = [levels[0].double() for levels in (output.dominance_visible, output.dominance_infrared)]
-    before = [levels[0].double() for levels in (of_clean.dominance_visible, of_clean.dominance_infrared)]
+    maps = [levels[0].double().cpu() for levels in (output.dominance_visible, output.dominance_infrared)]
+    before = [levels[0].double().cpu() for levels in (of_clean.dominance_visible, of_clean.dominance_infrared)]
     rows = []
     for place, own in enumerate(maps[0]):
         falls = [(before[m] - maps[m])[place] for m in range(2)]
@@ -72,7 +73,7 @@ def _rank_correlation(values: Tensor, others: Tensor) -> float:
     values, others = values[..., ::2, ::2], others[..., ::2, ::2]
     if values.min() == values.max() or others.min() == others.max():
         return float("nan")
-    return float(spearmanr(values.flatten().cpu().numpy(), others.flatten().cpu().numpy()).statistic)
+    return float(spearmanr(values.flatten().numpy(), others.flatten().numpy()).statistic)
 
 
 def _falls(falls: list[Tensor], regions: list[Tensor]) -> dict[str, float]:

@@ -33,14 +33,16 @@ class Table:
     """Rows under a header.
 
     Attributes:
-        header: names of the columns. The first column holds words, the others numbers.
+        header: names of the columns.
         rows: as many cells in each.
         title: a line above, or nothing.
+        words: how many of the columns, from the first on, hold words; the others hold numbers.
     """
 
     header: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     title: str = ""
+    words: int = 1
 
 
 def number(value: float) -> str:
@@ -73,17 +75,18 @@ def markdown_table(table: Table) -> list[str]:
     lines += [[_filled(cell, MARKDOWN).replace("|", "\\|") for cell in row] for row in table.rows]
     head, *body = [f"| {' | '.join(line)} |" for line in lines]
     title = [f"### {table.title}", ""] if table.title else []
-    return [*title, head, f"|---|{'---:|' * (len(table.header) - 1)}", *body]
+    return [*title, head, f"|{'---|' * table.words}{'---:|' * (len(table.header) - table.words)}", *body]
 
 
 def html_table(table: Table) -> str:
     """A table as an HTML element."""
     caption = f"<caption>{html.escape(table.title)}</caption>\n" if table.title else ""
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in table.header)
+    kinds = [' class="words"' if position < table.words else "" for position in range(len(table.header))]
+    head = "".join(f"<th{kind}>{html.escape(name)}</th>" for kind, name in zip(kinds, table.header, strict=True))
     rows = [
         "".join(
-            f"<td>{_filled(Cell(html.escape(cell.value), cell.mark, html.escape(cell.rest)), HTML)}</td>"
-            for cell in row
+            f"<td{kind}>{_filled(Cell(html.escape(cell.value), cell.mark, html.escape(cell.rest)), HTML)}</td>"
+            for kind, cell in zip(kinds, row, strict=True)
         )
         for row in table.rows
     ]
@@ -97,7 +100,7 @@ def terminal_table(table: Table) -> RichTable:
         box=SIMPLE_HEAD, title=Text(table.title, style="bold") if table.title else None, title_justify="left"
     )
     for position, name in enumerate(table.header):
-        printed.add_column(Text(name), justify="right" if position else "left")
+        printed.add_column(Text(name), justify="left" if position < table.words else "right")
     for row in table.rows:
         printed.add_row(*(Text.assemble((cell.value, TERMINAL[cell.mark]), cell.rest) for cell in row))
     return printed

@@ -44,6 +44,9 @@ class TestBothFrontDoors:
             ("predict", ("rain", "--level", 4, "--degrade", "visible", "--seed", 7)),
             ("test", ("haze+jpeg", "--level", "[2, 4]", "--seed", 2)),
             ("test", ("random", "--seed", 3)),
+            ("test", ("local+haze+gaussian", "--level", "[3, 4]")),
+            ("test", ("local+random", "--degrade", "one", "--seed", 5)),
+            ("predict", ("gaussian", "--degrade", "one")),
             ("test", ("shift", "--arguments", "{pixels: 4}")),
         ],
     )
@@ -65,7 +68,8 @@ class TestBothFrontDoors:
             written = read_image(Path(f"noisy/test/vi/test_{index:02d}.png"), 3)
             assert (to_image(visible[0]) == written).all()
             clean = read_image(Path(f"pairs/test/ir/test_{index:02d}.png"), 1)
-            assert (to_image(infrared[0]) == clean).all() == ("--degrade" in options)
+            if "one" not in options:
+                assert (to_image(infrared[0]) == clean).all() == ("--degrade" in options)
 
     def test_another_seed_is_another_corruption(self, workspace: Path, run) -> None:
         for seed in (0, 1):
@@ -112,6 +116,22 @@ class TestImages:
         assert pixels(workspace / "infrared")["ir/a"].dtype == np.uint8
         assert (read_image(Path("infrared/test/vi/a.png"), 3) == smooth(32, 40)).all()
 
+    def test_of_one_source_of_each_pair_the_other_keeps_its_depth(self, workspace: Path, run) -> None:
+        deep = smooth(32, 40, 1).astype(np.uint16) * 250 + 3
+        Path("deep/test/ir").mkdir(parents=True)
+        for number in range(6):
+            write(Path(f"deep/test/vi/{number}.png"), smooth(32, 40))
+            assert cv2.imwrite(f"deep/test/ir/{number}.png", deep)
+        assert run("degrade", "deep", "out", "gaussian", "--degrade", "one").status == 0
+        clean, written = pixels(workspace / "deep"), pixels(workspace / "out")
+        left = {key for key in clean if np.array_equal(clean[key], written[key])}
+        assert len(left) == 6
+        assert {Path(key).stem for key in left} == set("012345")
+        assert {Path(key).parent.name for key in left} == {"vi", "ir"}
+        assert {key: image.dtype for key, image in written.items() if key.startswith("ir")} == {
+            key: np.uint16 if key in left else np.uint8 for key in clean if key.startswith("ir")
+        }
+
     def test_levels_survive_floating_point(self) -> None:
         levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
         assert (to_image(to_tensor(levels)) == levels).all()
@@ -156,6 +176,14 @@ class TestManifest:
         assert (told["kind"], told["level"]) == ("random", None)
         assert told["arguments"] == {"kinds": None, "count": [1, 2], "clean": 0.0, "local": 0.0}
 
+    def test_local_kinds_and_one_source_say_what_they_are(self, workspace: Path, run) -> None:
+        assert run("degrade", "pairs", "out", "local+blur", "--level", 2, "--degrade", "one").status == 0
+        told = json.loads(Path("out/manifest.json").read_text())
+        assert (told["kind"], told["level"], told["degrade"]) == ("local+blur", 2, "one")
+        kind = {"class_path": "dream_if.data.degradations.Blur", "init_args": told["arguments"]["kind"]["init_args"]}
+        assert told["arguments"] == {"kind": kind, "shape": None, "share": [0.1, 0.5]}
+        assert (kind["init_args"]["sigma"], kind["init_args"]["size"]) == (1.8, 21)
+
     def test_a_source_that_a_kind_does_not_apply_to_is_left_as_it_is(self, workspace: Path, run) -> None:
         for kind, left in (("haze", "ir"), ("stripes", "vi")):
             assert run("degrade", "pairs", kind, kind).status == 0
@@ -195,8 +223,12 @@ class TestMistakes:
             (("haze+gaussian", "--arguments", "{sigma: 3}"), "arguments: several kinds are meant by level"),
             (("haze", "--degrade", "infrared"), "source: haze applies to the visible source alone, got infrared"),
             (("haze+stripes", "--degrade", "visible"), "source: stripes applies to the infrared source alone"),
+            (("haze", "--degrade", "one"), "source: haze applies to the visible source alone, got one"),
+            (("local+shift",), "there is no degradation 'shift' of local+shift"),
+            (("local",), "there is no degradation 'local'"),
             (("random", "--level", 3), "level: random has no levels"),
-            (("random", "--arguments", "{clear: 1}"), "expected some of kinds, count, clean"),
+            (("local+random", "--level", 3), "level: local+random has no levels"),
+            (("random", "--arguments", "{clear: 1}"), "expected some of kinds, count, clean, local"),
             (("shift",), "arguments: missing a required argument: 'pixels'"),
             (("shift", "--level", 3), "level: shift has no levels"),
             (("shift", "--arguments", "{pixels: 3}", "--degrade", "visible"), "source: shift applies to the infrared"),

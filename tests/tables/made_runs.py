@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from pathlib import Path
 
@@ -16,7 +16,13 @@ ROWS = {
     "rd_se": (True, False, True),
     "rd_ce_se": (True, True, True),
 }
+CONTROLS = {  # settings of their networks
+    "frozen": {"use_rd": True, "use_ce": True, "use_se": True, "frozen_dominance": True},
+    "plain": {"use_rd": False, "use_ce": False, "use_se": False, "dim": 8, "num_blocks": [1, 1, 1, 2]},
+}
+SHUFFLED = "shuffled"  # a method in the tests of the full network's runs
 METRICS = ("AG", "Qabf", "SSIM")
+STATISTICS = ("RD_deviation", "RD_error_rank")
 SETS = {"llvip": 12, "llvip+gaussian": 12}
 
 CONFIG = {
@@ -40,27 +46,44 @@ CONFIG = {
 
 
 def scores_of(row: str, seed: int, sets: dict[str, int] = SETS) -> dict[str, np.ndarray]:
-    """Set -> (images, metrics): what a run of this row and seed scored."""
-    rng = np.random.default_rng([list(ROWS).index(row), seed])
+    """Set -> (images, metrics): what a run of this row or control and seed scored."""
+    place = [*ROWS, *CONTROLS, SHUFFLED].index(row)
+    rng = np.random.default_rng([place, seed])
     scene = np.random.default_rng(7)
     return {
-        name: scene.uniform(1, 2, (count, 1)) + 0.1 * list(ROWS).index(row) + rng.normal(0, 0.1, (count, len(METRICS)))
+        name: scene.uniform(1, 2, (count, 1)) + 0.1 * place + rng.normal(0, 0.1, (count, len(METRICS)))
         for name, count in sets.items()
     }
 
 
-def write_run(folder: Path, row: str, seed: int, *, scores: dict[str, np.ndarray] | None = None) -> Path:
-    """Write a tested run, and return its folder."""
+def write_run(
+    folder: Path,
+    row: str,
+    seed: int,
+    *,
+    scores: dict[str, np.ndarray] | None = None,
+    shuffled: dict[str, np.ndarray] | None = None,
+    dominance: dict[str, np.ndarray] | None = None,
+) -> Path:
+    """Write a tested run, and return its folder.
+
+    Args:
+        folder: of the run.
+        row: or control.
+        seed: of the training.
+        scores: set -> (images, metrics); those of `scores_of` if left out.
+        shuffled: likewise, with the dominance maps of another image.
+        dominance: set -> (images, statistics) of the network's maps.
+    """
     scores = scores_of(row, seed) if scores is None else scores
+    columns = STATISTICS if dominance else ()
     config = deepcopy(CONFIG) | {"seed_everything": seed, "group": row, "ckpt_path": f"{folder}/last.ckpt"}
-    config["model"]["net"] |= dict(zip(("use_rd", "use_ce", "use_se"), ROWS[row], strict=True))
+    switches = CONTROLS.get(row) or dict(zip(("use_rd", "use_ce", "use_se"), ROWS[row], strict=True))
+    config["model"]["net"] |= switches
     config["data"]["train_seed"] = seed
     config["trainer"]["logger"]["init_args"]["name"] = folder.name
-    means = {
-        f"test/{name}/{metric}": float(np.nanmean(column)) if np.isfinite(column).any() else None
-        for name, table in scores.items()
-        for metric, column in zip(METRICS, table.T, strict=True)
-    }
+    means = means_of(scores, "", METRICS) | means_of(shuffled or {}, "shuffled/", METRICS)
+    means |= means_of(dominance or {}, "", STATISTICS)
     means |= {f"test/{name}/average/AG": 99.0 for name in scores}
     record = {
         "fit": {"epochs": 4, "steps": 128, "best_by": "val/Qabf", "hardware": "1 x abacus", "versions": {"torch": "9"}},
@@ -71,12 +94,29 @@ def write_run(folder: Path, row: str, seed: int, *, scores: dict[str, np.ndarray
     (folder / "metrics.json").write_text(json.dumps(record))
     with (folder / "per_image.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["set", "method", "name", *METRICS])
+        writer.writerow(["set", "method", "name", *METRICS, *columns])
         for name, table in scores.items():
-            for method, scored in (("network", table), ("average", np.full_like(table, 50.0))):
+            methods = {"network": table, "average": np.full_like(table, 50.0)}
+            methods |= {SHUFFLED: shuffled[name]} if shuffled else {}
+            for method, scored in methods.items():
                 for number, values in enumerate(scored):
-                    writer.writerow([name, method, f"{number:04d}", *values.tolist()])
+                    maps = (
+                        dominance[name][number].tolist()
+                        if dominance and method == "network"
+                        else [np.nan] * len(STATISTICS)
+                    )
+                    shown = ["" if np.isnan(value) else value for value in maps]
+                    writer.writerow([name, method, f"{number:04d}", *values.tolist(), *(shown if columns else [])])
     return folder
+
+
+def means_of(scores: dict[str, np.ndarray], method: str, columns: tuple[str, ...]) -> dict[str, float | None]:
+    """Means over images, by the keys of metrics.json; `method` ends with a slash, or is empty for the network."""
+    return {
+        f"test/{name}/{method}{column}": float(np.nanmean(values)) if np.isfinite(values).any() else None
+        for name, table in scores.items()
+        for column, values in zip(columns, table.T, strict=True)
+    }
 
 
 def change_config(folder: Path, change: Callable[[dict], object]) -> None:
@@ -85,3 +125,13 @@ def change_config(folder: Path, change: Callable[[dict], object]) -> None:
     config = yaml.safe_load(path.read_text())
     change(config)
     path.write_text(yaml.safe_dump(config))
+
+
+def write_sweep(rows: Iterable[str], seeds: list[int], path: str = "sweep.yaml") -> str:
+    """Write a sweep of these rows by seeds, and overlays that name their groups, into the current folder."""
+    for row in rows:
+        Path(f"{row}.yaml").write_text(f"group: {row}\n")
+    choices = {"config": {"values": [f"{row}.yaml" for row in rows]}, "seed_everything": {"values": seeds}}
+    content = {"method": "grid", "command": ["dream-if", "fit", "${args}"], "parameters": choices}
+    Path(path).write_text(yaml.safe_dump(content))
+    return path

@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
+import jsonargparse
 import pytest
 import torch
 
-from dream_if.data import FixedDegradation, FusionDataModule
-from dream_if.data.degradations import GaussianNoise, Rain
+from dream_if.data import FixedDegradation, FusionDataModule, OneSided
+from dream_if.data.degradations import GaussianNoise, Local, Rain, degrade_batch
 from dream_if.data.images import read_image, to_image, to_tensor
 from dream_if.data.pairs import collate
 from dream_if.errors import InputError
@@ -30,6 +31,10 @@ def images(workspace: Path) -> Images:
         ("blur+jpeg", {"source": "infrared"}),
         ("gaussian", {"arguments": {}}),
         ("random", {}),
+        ("local+haze+gaussian", {"level": [3, 4]}),
+        ("local+stripes", {}),
+        ("local+random", {"source": "one"}),
+        ("gaussian", {"source": "one"}),
         ("shift", {"arguments": {"pixels": 7}}),
     ],
     ids=str,
@@ -110,12 +115,41 @@ def test_a_class_of_the_user_with_a_known_name_does_not_come_in_between() -> Non
         ({"kind": "haze", "seed": 4}, "haze (level 3), visible source alone, seed 4"),
         ({"kind": "haze+gaussian", "level": [2, 4]}, "haze then gaussian (level 2+4), both sources, seed 0"),
         ({"kind": "random"}, "random (training ranges), both sources, seed 0"),
+        ({"kind": "local+blur", "source": "infrared"}, "local blur (level 3), infrared source alone, seed 0"),
+        ({"kind": "local+haze+jpeg"}, "local haze then jpeg (level 3), both sources, seed 0"),
+        ({"kind": "local+random", "source": "one"}, "local random (training ranges), one source of each pair, seed 0"),
         ({"kind": "shift", "arguments": {"pixels": 3}}, "infrared shifted right by 3 pixel(s)"),
     ],
     ids=str,
 )
 def test_a_condition_in_words(given: dict, words: str) -> None:
     assert Condition.read("c", given).words == words
+
+
+def test_a_local_condition_of_one_source_is_that_of_the_classes(images: Images) -> None:
+    """Written by hand, and read back from the settings that a test is told."""
+    condition = Condition.read("c", {"kind": "local+gaussian", "level": 4, "source": "one", "seed": 2})
+    composition = OneSided(FixedDegradation(Local(GaussianNoise(50))))
+    parser = jsonargparse.ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(FusionDataModule, "data")
+    module = parser.instantiate_classes(parser.parse_object({"data": {**condition.settings, "num_workers": 0}})).data
+    touched = set()
+    for number in range(len(images.names)):
+        sample = images.read(number)
+        expected = degrade_batch(dict(sample), composition, 2, 0, "test")
+        told = module.on_before_batch_transfer(dict(sample), 0)
+        for source, seen in zip(("visible", "infrared"), under(sample, condition), strict=True):
+            assert torch.equal(seen, told[source])
+            assert (seen - expected[source]).abs().max() <= 0.5 / 255 + 1e-6
+            if not torch.equal(seen, sample[source]):
+                touched.add((number, source))
+    assert sorted(number for number, _ in touched) == list(range(len(images.names)))
+
+
+def test_conditions_that_differ_have_different_keys() -> None:
+    kinds = ({"kind": "gaussian"}, {"kind": "local+gaussian"}, {"kind": "random"}, {"kind": "local+random"})
+    conditions = [Condition.read("c", {**kind, "source": source}) for kind in kinds for source in ("both", "one")]
+    assert len({condition.key for condition in conditions}) == len({condition.words for condition in conditions}) == 8
 
 
 def test_a_random_condition_corrupts_every_pair(images: Images) -> None:
@@ -161,6 +195,8 @@ def test_a_set_is_found_whatever_its_capitals() -> None:
         ({"kind": "shift", "level": 3, "arguments": {"pixels": 3}}, "level: shift has no levels"),
         ({"kind": "shift", "source": "visible", "arguments": {"pixels": 3}}, "source: shift applies to the infrared"),
         ({"kind": "shift", "arguments": [1]}, "arguments: expected a mapping"),
+        ({"kind": "haze", "source": "one"}, "source: haze applies to the visible source alone, got one"),
+        ({"kind": "local+haze+local+blur"}, "there is no degradation 'local' of local+haze+local+blur"),
         ({"kind": "haze", "source": "infrared"}, "source: haze applies to the visible source alone"),
         ({"kind": "gaussian", "seed": "abc"}, "seed: expected a whole number from 0 up"),
         ({"kind": "gaussian", "seed": -1}, "seed: expected a whole number from 0 up"),

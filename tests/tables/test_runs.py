@@ -10,7 +10,7 @@ import yaml
 from dream_if.errors import InputError
 from dream_if.sweeps.points import IDLE, Point
 from dream_if.tables.expected import expected_runs
-from tests.tables.made_runs import ROWS, change_config, scores_of, write_run
+from tests.tables.made_runs import ROWS, change_config, scores_of, write_run, write_sweep
 
 
 @pytest.fixture
@@ -267,21 +267,13 @@ def test_what_may_change_between_calls_of_a_sweep_may_differ_between_runs(run, w
     assert f"{key} is 1 in the first and 2 in the second" in run("tables", "4").message
 
 
-def write_sweep(seeds):
-    for row in ROWS:
-        Path(f"{row}.yaml").write_text(f"group: {row}\n")
-    choices = {"config": {"values": [f"{row}.yaml" for row in ROWS]}, "seed_everything": {"values": seeds}}
-    content = {"method": "grid", "command": ["dream-if", "fit", "${args}"], "parameters": choices}
-    Path("sweep.yaml").write_text(yaml.safe_dump(content))
-
-
 def test_a_seed_that_no_row_has_is_missed_by_the_sweep_alone(run, write_ablation):
     write_ablation(seeds=(0, 1))
-    write_sweep([0, 1, 2])
+    write_sweep(ROWS, [0, 1, 2])
     assert run("tables", "4").status == 0
     message = run("tables", "4", "--sweep", "sweep.yaml").message
     assert f"these runs are missing: {'; '.join(f'row {row}, seed 2' for row in ROWS)}." in message
-    write_sweep([1, 0])
+    write_sweep(ROWS, [1, 0])
     assert run("tables", "4", "--sweep", "sweep.yaml").status == 0
 
 
@@ -294,7 +286,7 @@ def test_a_seed_that_no_row_has_is_missed_by_the_sweep_alone(run, write_ablation
 )
 def test_a_sweep_of_something_else_is_refused(run, write_ablation, old, new, words):
     write_ablation()
-    write_sweep([0])
+    write_sweep(ROWS, [0])
     Path("rd.yaml").write_text(Path("rd.yaml").read_text().replace(old, new))
     assert words in run("tables", "4", "--sweep", "sweep.yaml").message
     assert "none.yaml: no such configuration file" in run("tables", "4", "--sweep", "none.yaml").message

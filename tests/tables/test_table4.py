@@ -1,6 +1,5 @@
 """`dream-if tables 4` on made-up runs, against scipy and against arithmetic done a second way."""
 
-import csv
 import math
 import re
 import shutil
@@ -15,6 +14,7 @@ from scipy import stats
 from dream_if.models import DreamIF
 from dream_if.tables.paper import TABLE_4
 from tests.tables.made_runs import CONFIG, METRICS, ROWS, SETS, change_config, scores_of, write_run
+from tests.tables.reading import lines_of_csv, sections
 
 SEEDS = (0, 1, 2)
 LABELS = {"base": "base", "rd": "RD", "rd_ce": "RD + CE", "rd_se": "RD + SE", "rd_ce_se": "RD + CE + SE"}
@@ -27,24 +27,6 @@ def made(run, write_ablation):
     outcome = run("tables", "4")
     assert outcome.status == 0, outcome.err
     return outcome.out
-
-
-def lines_of_csv(path="runs/table4/table4.csv") -> dict[tuple[str, str, str], dict[str, str]]:
-    with Path(path).open(newline="") as file:
-        return {(line["set"], line["row"], line["metric"]): line for line in csv.DictReader(file)}
-
-
-def sections(text: str) -> dict[str, list[list[str]]]:
-    """Title -> rows of cells, the header first, of the tables of a Markdown text."""
-    found: dict[str, list[list[str]]] = {}
-    title = ""
-    for line in text.splitlines():
-        if line.startswith("### "):
-            title = line[4:]
-            found[title] = []
-        elif line.startswith("| "):
-            found[title].append([cell.strip() for cell in line.strip("|").split("|")])
-    return found
 
 
 APART = ("llvip+gaussian", "AG")
@@ -99,9 +81,10 @@ def test_means_deviations_and_p_values():
 
 def test_the_markdown_shows_the_same(made):
     tables = sections(made)
-    assert list(tables) == [
+    assert list(tables)[2:] == [
         "llvip, 12 image(s)", "llvip, against base", "llvip+gaussian, 12 image(s)", "llvip+gaussian, against base",
     ]  # fmt: skip
+    assert re.findall("^## (.*)$", made, re.MULTILINE) == ["llvip", "llvip+gaussian"]
     lines = lines_of_csv()
     scores, against = tables["llvip, 12 image(s)"], tables["llvip, against base"]
     assert scores[0][:4] == ["row", "AG ↑", "Qabf ↑", "SSIM ↑"]
@@ -188,10 +171,13 @@ def test_the_files(made, run, files_below, tmp_path):
     folder = Path("runs/table4")
     text = (folder / "table4.md").read_text()
     assert text in made
-    assert made.endswith("Wrote table4.md, table4.csv, table4.html, table4.png to runs/table4\n")
-    with Image.open(folder / "table4.png") as picture:
-        picture.load()
-        assert picture.size[0] > 500
+    pictures = ("table4_clean.png", "table4_gaussian.png")
+    assert made.endswith(f"Wrote table4.md, table4.csv, table4.html, {', '.join(pictures)} to runs/table4\n")
+    for name in pictures:
+        with Image.open(folder / name) as picture:
+            picture.load()
+            assert picture.size[0] > 500
+        assert f"]({name})" in text
     page = (folder / "table4.html").read_text()
     cells: list[str] = []
 
@@ -211,18 +197,20 @@ def test_the_files(made, run, files_below, tmp_path):
     Cells().feed(page)
     shown = [re.sub(r"\*\*|</?u>", "", cell) for rows in sections(text).values() for row in rows for cell in row]
     assert cells == shown
-    assert "data:image/png;base64," in page
+    assert page.count("data:image/png;base64,") == 2
+    assert page.index("<li>") < page.index("<h2>llvip</h2>") < page.index("<h2>llvip+gaussian</h2>")
     assert "http" not in page.replace("https://", "http")
     before = {name: (folder / name).read_bytes() for name in ("table4.md", "table4.csv", "table4.html")}
     assert run("tables", "4", "runs/table4", "--out", tmp_path / "else").status == 0
-    assert files_below(tmp_path / "else") == {"table4.md", "table4.csv", "table4.html", "table4.png"}
+    assert files_below(tmp_path / "else") == {"table4.md", "table4.csv", "table4.html", *pictures}
     assert {name: (tmp_path / "else" / name).read_bytes() for name in before} == before
 
 
 def test_a_lower_mean_is_ahead_where_lower_is_better(run, write_ablation, monkeypatch):
     write_ablation()
-    monkeypatch.setattr("dream_if.tables.ablation.higher_is_better", {"AG": False, "Qabf": True, "SSIM": None}.get)
-    monkeypatch.setattr("dream_if.tables.table4.higher_is_better", {"AG": False, "Qabf": True, "SSIM": None}.get)
+    for module in ("ablation", "table4", "table4_summary", "plots"):
+        directions = {"AG": False, "Qabf": True, "SSIM": None}
+        monkeypatch.setattr(f"dream_if.tables.{module}.higher_is_better", directions.get)
     outcome = run("tables", "4")
     lines = lines_of_csv()
     assert lines["llvip", "rd_ce_se", "AG"]["seeds_ahead"] == "0"
@@ -231,6 +219,8 @@ def test_a_lower_mean_is_ahead_where_lower_is_better(run, write_ablation, monkey
     header, base, *_ = sections(outcome.out)["llvip, 12 image(s)"]
     assert header[1:4] == ["AG ↓", "Qabf ↑", "SSIM"]
     assert base[1].startswith("**")
+    judged = [row[:2] for row in sections(outcome.out)["Order of the rows, by their mean over sets"][1:]]
+    assert judged == [["clean", "AG"], ["clean", "Qabf"], ["gaussian", "Qabf"]]
     assert not any(row[3].startswith(("**", "<u>")) for row in sections(outcome.out)["llvip, 12 image(s)"][1:])
 
 
@@ -280,7 +270,7 @@ def test_a_metric_that_is_undefined_everywhere_is_a_dash(run, write_ablation):
             write_run(folder / f"{row}-{seed}", row, seed, scores=scores)
     outcome = run("tables", "4")
     assert outcome.status == 0, outcome.err
-    scored, against = sections(outcome.out).values()
+    *_, scored, against = sections(outcome.out).values()
     assert scored[1][3] == "– ± –"
     assert against[1][3] == "–, –"
     assert "over all 8 tests" in outcome.out
@@ -293,8 +283,8 @@ def test_a_single_seed_has_no_deviation_and_few_images_no_small_p(run, write_abl
     assert "±" not in "".join(sections(outcome.out)["scenes, 8 image(s)"][1])
     assert "One seed shows no spread between trainings" in outcome.out
     assert lines_of_csv()["scenes", "rd", "AG"]["std"] == "nan"
-    assert "no corrected p falls below 0.05 on fewer than 10 images. Too few have: scenes (8)." in outcome.out
-    assert 2 / 2**10 * 24 < 0.05 < 2 / 2**9 * 24
+    assert "no corrected p falls below 0.01 on fewer than 13 images. Too few have: scenes (8)." in outcome.out
+    assert 2 / 2**13 * 24 < 0.01 < 2 / 2**12 * 24
     assert "paper AG" in sections(outcome.out)["scenes, 8 image(s)"][0]  # no LLVIP there: the first set as it is
 
 

@@ -5,7 +5,7 @@ from dataclasses import MISSING, field, fields
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
+from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from jsonargparse import ArgumentParser
 
@@ -36,9 +36,11 @@ class Parser(OneLineErrors, ArgumentParser):
 def option(about: str, *, default: Any = MISSING, short: str = "", **how: Any) -> Any:
     """A field for ``--name``, with ``-`` for ``_``; required without a default, a flag where the default is False.
 
+    A field of the type ``Sequence[str]`` takes several words, by ``action="append"`` or ``nargs="+"``.
+
     Args:
         about: its help.
-        default: its value if it is left out; a sequence where it may be given several times.
+        default: its value if it is left out.
         short: another flag, such as ``-o``.
         **how: more for ``add_argument``.
     """
@@ -91,10 +93,11 @@ def _add(parser: Parser, name: str, kind: Any, default: Any, flags: list[str] | 
     """Add one option: text as it is, other types as jsonargparse reads them; None is a default alone."""
     if type(None) in get_args(kind):
         kind = reduce(or_, (one for one in get_args(kind) if one is not type(None)))
-    if kind is not str and "action" not in how and "choices" not in how:
+    several = get_origin(kind) is Sequence
+    if kind is not str and not several and not how.keys() & {"action", "choices"}:
         how = how | {"type": kind}
     if default is not MISSING:
-        how = how | {"default": list(default) if how.get("action") == "append" else default}
+        how = how | {"default": list(default) if several else default}
     elif flags is not None:
         how = how | {"required": True}
     names = [name] if flags is None else [*flags, f"--{name.replace('_', '-')}"]

@@ -110,9 +110,8 @@ class Condition:
         levels = self.level if isinstance(self.level, tuple) else (self.level,)
         how = given if self.level is None else f"level {JOINT.join(map(str, levels))}"
         what = ("local " if self.kind.startswith(LOCAL) else "") + " then ".join(_names(self.kind))
-        sources = {"both": "both sources", "one": "one source of each pair"}.get(
-            self.source, f"{self.source} source alone"
-        )
+        several = {"both": "both sources", "one": "one source of each pair"}
+        sources = several.get(self.source, f"{self.source} source alone")
         return f"{what} ({how}), {sources}, seed {self.seed}"
 
     @property
@@ -241,10 +240,10 @@ def _check(where: str, kind: Any, level: Any, arguments: Any, seed: Any, source:
     names = _names(kind)
     unknown = [name for name in names if name not in KIND_CLASSES]
     if unknown and kind not in ("random", f"{LOCAL}random", "shift"):
-        whole = f" of {kind}" if len(names) > 1 else ""
+        whole = f" of {kind}" if kind != unknown[0] else ""
         raise InputError(
             f"{where}kind: there is no degradation {unknown[0]!r}{whole}; expected one of {', '.join(KIND_CLASSES)}, "
-            f"some of these joined by {JOINT}, or random, all of them also after {LOCAL}; or shift."
+            f"some of these joined by {JOINT}, random or shift; {LOCAL} may stand before all but shift."
         )
     if len(set(names)) < len(names):
         raise InputError(f"{where}kind: expected each kind once, got {kind}.")

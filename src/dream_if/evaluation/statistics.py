@@ -136,12 +136,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in corrected]
 
 
-def fewest_pairs(tests: int) -> int:
-    """The number of pairs from which on the smallest of so many corrected p can be significant.
+def fewest_pairs(tests: int, level: float = SIGNIFICANT) -> int:
+    """The number of pairs from which on the smallest of so many corrected p can lie below a level.
 
     The smallest two-sided p of n pairs is 2 / 2^n, and Holm's method multiplies the smallest by the number of tests.
     """
-    return math.floor(math.log2(2 * max(tests, 1) / SIGNIFICANT)) + 1
+    return math.floor(math.log2(2 * max(tests, 1) / level)) + 1
 
 
 def compare(scores: Scores, higher_is_better: Sequence[bool | None]) -> list[Comparison]:

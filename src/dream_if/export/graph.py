@@ -87,7 +87,9 @@ def trace(net: DreamIF, dominance: bool = False) -> ExportedProgram:
     if not hasattr(tracing, "backed_size_oblivious"):
         raise InputError(f"export needs a newer torch than {torch.__version__}; pip install --upgrade torch")
     count, height, width = EXAMPLE
-    sizes = {axis: Dim(name, min=MINIMUM_SIDE if axis else 1) for axis, name in FREE_SIZES.items()}
+    # A trace takes a coarsest level of one pixel for one of any image, and such has the smallest one at stride 2.
+    smallest = MINIMUM_SIDE if net.stride == 1 else MINIMUM_SIDE + 1
+    sizes = {axis: Dim(name, min=smallest if axis else 1) for axis, name in FREE_SIZES.items()}
     # Else reshaping asks questions of sizes that need not be asked, such as whether 1 is a multiple of the width.
     with torch.no_grad(), tracing.patch(backed_size_oblivious=True):
         program = torch.export.export(

@@ -10,7 +10,7 @@ import torch
 from einops import einsum
 from torch import Tensor, nn
 
-from dream_if.models.restormer import ChannelLayerNorm, TransformerBlock
+from dream_if.models.restormer import TransformerBlock
 from dream_if.models.tiled import of_whole_image, stretched
 
 __all__ = [
@@ -70,10 +70,10 @@ class RelativeDominance(nn.Module):
 
 
 class WeighedSum(nn.Module):
-    """The sum over sources (Eq. 3) with RD as the weight of each: ``2 * sum of RD_m * LayerNorm(F_m)``.
+    """The sum over sources (Eq. 3) with RD as the weight of each: ``2 * sum of RD_m * F_m``.
 
     The paper calls RD "the fusion weight for each source feature", yet its Eq. 3 has no weight. Here nothing goes
-    around it: features are normalised in each pixel, so that what comes before cannot do the weighing itself.
+    around it. With maps of one half it is the paper's sum.
 
     Args:
         dim: channels of the features.
@@ -83,12 +83,11 @@ class WeighedSum(nn.Module):
     def __init__(self, dim: int, frozen: bool = False) -> None:
         super().__init__()
         self.dominance = RelativeDominance(dim, joint=True, frozen=frozen)
-        self.norm = ChannelLayerNorm(dim)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(2B, C, H, W) -> weighed sum (B, C, H, W) and dominance (2B, 1, H, W)."""
         dominance = self.dominance(features)
-        weighed = dominance.to(features.dtype) * self.norm(features)
+        weighed = dominance.to(features.dtype) * features
         return 2 * torch.add(*halves(weighed)), dominance
 
 

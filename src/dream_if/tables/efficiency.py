@@ -170,7 +170,7 @@ def efficiency(plan: Plan, device: torch.device) -> Document:
             f"torch {torch.__version__}. Times hold for this machine and what else ran on it.",
         ],
         csv=_csv(costs),
-        plot=_plot(costs, title),
+        plots={"": _plot(costs, title)},
         plot_says="Time against memory, a dot for each method",
     )
 

@@ -7,31 +7,38 @@ from matplotlib.figure import Figure
 
 from dream_if.evaluation.results import higher_is_better
 from dream_if.pixels import figure_png
-from dream_if.tables.ablation import BASE, ROWS, Ablation, stands_apart
+from dream_if.tables.ablation import Ablation, stands_apart
+from dream_if.tables.rows import BASE, CONTROLS, LABELS
 
 __all__ = ["seeds_plot"]
 
-BASE_COLOUR, OTHERS = "#3182bd", "#333333"
+BASE_COLOUR, CONTROLS_COLOUR, OTHERS = "#3182bd", "#b35806", "#333333"
 
 
-def seeds_plot(ablation: Ablation, title: str) -> bytes:
-    """Draw a panel for each test set and metric, with a line for each row.
+def seeds_plot(ablation: Ablation, sets: Sequence[str], title: str) -> bytes:
+    """Draw a panel for each test set and metric, with a line for each row and control.
 
     Dots are the seeds, the diamond is their mean, the bar the sample standard deviation; a dashed line marks the mean
     of the base. The paper's numbers are of other images, and would lie outside.
 
+    Args:
+        ablation: the table.
+        sets: test sets under one condition, at least one.
+        title: a line above.
+
     Returns:
         The figure as a PNG file.
     """
-    sets, metrics = list(ablation.sets), ablation.metrics
-    figure = Figure(figsize=(1.2 + 2.1 * len(metrics), 0.5 + 1.75 * len(sets)), dpi=130, layout="constrained")
+    rows, metrics = ablation.rows, ablation.metrics
+    size = (1.5 + 2.1 * len(metrics), 0.5 + (0.6 + 0.23 * len(rows)) * len(sets))
+    figure = Figure(figsize=size, dpi=130, layout="constrained")
     grid = figure.subplots(len(sets), len(metrics), squeeze=False)
     for line, name in enumerate(sets):
         for column, metric in enumerate(metrics):
             axes = grid[line][column]
-            for height, row in enumerate(ROWS):
+            for height, row in enumerate(rows):
                 result = ablation.results[name, row, metric]
-                colour = BASE_COLOUR if row == BASE else OTHERS
+                colour = BASE_COLOUR if row == BASE else CONTROLS_COLOUR if row in CONTROLS else OTHERS
                 spread = 0.0 if math.isnan(result.std) else result.std
                 axes.errorbar(
                     result.mean, height, xerr=spread, fmt="D", ms=5, mfc="white", color=colour, lw=1, capsize=2
@@ -39,11 +46,11 @@ def seeds_plot(ablation: Ablation, title: str) -> bytes:
                 axes.plot(result.by_seed, [height] * len(result.by_seed), "o", ms=2.5, color=colour, alpha=0.7)
             axes.axvline(ablation.results[name, BASE, metric].mean, color=BASE_COLOUR, lw=0.7, ls="--")
             if line == 0:
-                axes.set_title(_title(metric, sets), fontsize=8)
-            axes.set_yticks(range(len(ROWS)), [label for label, _ in ROWS.values()] if column == 0 else [])
+                axes.set_title(_title(metric, name), fontsize=8)
+            axes.set_yticks(range(len(rows)), [LABELS[row] for row in rows] if column == 0 else [])
             if column == 0:
                 axes.set_ylabel(name, fontsize=8)
-            axes.set_ylim(len(ROWS) - 0.5, -0.5)
+            axes.set_ylim(len(rows) - 0.5, -0.5)
             axes.locator_params(axis="x", nbins=4)
             axes.tick_params(labelsize=7)
             axes.grid(axis="x", color="#dddddd", linewidth=0.6)
@@ -54,11 +61,7 @@ def seeds_plot(ablation: Ablation, title: str) -> bytes:
     return figure_png(figure)
 
 
-def _title(metric: str, sets: Sequence[str]) -> str:
-    """The metric, and which side is better on which sets."""
-    higher = higher_is_better(metric)
-    where = [name for name in sets if not stands_apart(name, metric)]
-    if higher is None or not where:
-        return metric
-    side = "higher is better" if higher else "lower is better"
-    return f"{metric}, {side}" if len(where) == len(sets) else f"{metric}, {side} on clean pairs"
+def _title(metric: str, name: str) -> str:
+    """The metric, and which side is the better one on this test set."""
+    higher = None if stands_apart(name, metric) else higher_is_better(metric)
+    return metric if higher is None else f"{metric}, {'higher' if higher else 'lower'} is better"

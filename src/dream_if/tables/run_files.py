@@ -5,6 +5,7 @@ import io
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,34 @@ import yaml
 from dream_if.errors import InputError
 from dream_if.metrics import METRICS
 
-__all__ = ["read_config", "read_images", "read_metrics"]
+__all__ = ["NETWORK", "SHUFFLED", "Scored", "is_statistic", "read_config", "read_images", "read_metrics"]
 
 NETWORK = "network"
 """What per_image.csv calls the network among the methods."""
+
+SHUFFLED = "shuffled"
+"""What it calls the network with the dominance maps of another image."""
+
+Images = dict[str, dict[str, dict[str, float]]]
+"""Test set -> image -> metric or statistic -> value; NaN where it is undefined."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What ``per_image.csv`` says of a method.
+
+    Attributes:
+        metrics: of the fused images.
+        dominance: statistics of the dominance maps, the same images; without any where a run has none.
+    """
+
+    metrics: Images = field(default_factory=dict)
+    dominance: Images = field(default_factory=dict)
+
+
+def is_statistic(name: str) -> bool:
+    """Whether a column is a statistic of dominance maps, by its name, and no metric."""
+    return name.startswith("RD_")
 
 
 def read_config(path: Path) -> dict[str, Any] | None:
@@ -75,8 +100,8 @@ def _expect(path: Path, key: str, value: Any, kind: Any, told: str) -> None:
         )
 
 
-def read_images(path: Path) -> dict[str, dict[str, dict[str, float]]]:
-    """Test set -> image -> metric -> value of the network; NaN where it is undefined.
+def read_images(path: Path) -> dict[str, Scored]:
+    """What the network scored, and with shuffled maps where that was tested, by method.
 
     Raises:
         InputError: There is no such file, it is not what a test writes, or it has an image twice.
@@ -87,34 +112,36 @@ def read_images(path: Path) -> dict[str, dict[str, dict[str, float]]]:
         text = path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a text file; test the run again.") from error
-    images: dict[str, dict[str, dict[str, float]]] = {}
+    scored: dict[str, Scored] = {}
     rows = csv.DictReader(io.StringIO(text, newline=""))
     try:
         for row in rows:
             name, method, image, values = _scores(row)
-            unknown = sorted(values.keys() - METRICS.keys())
+            unknown = sorted(column for column in values if column not in METRICS and not is_statistic(column))
             if unknown:
                 raise InputError(
                     f"{path}: this version knows no metric {', '.join(unknown)}; make the table with the version that "
                     "tested the run, or test the run again."
                 )
-            if method != NETWORK:
+            if method not in (NETWORK, SHUFFLED):
                 continue
-            of_set = images.setdefault(name, {})
-            if image in of_set:
+            of_method = scored.setdefault(method, Scored())
+            if image in of_method.metrics.setdefault(name, {}):
                 raise InputError(
                     f"{path}: line {rows.line_num} has {image} of {name} a second time; test the run again."
                 )
-            of_set[image] = values
+            statistics = {column: values.pop(column) for column in list(values) if is_statistic(column)}
+            of_method.metrics[name][image] = values
+            of_method.dominance.setdefault(name, {})[image] = statistics
     except (csv.Error, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: line {rows.line_num} is not one of set, method, name and numbers ({error}); test the run again."
         ) from error
-    return images
+    return scored
 
 
 def _scores(row: Mapping[str | Any, str | Any]) -> tuple[str, str, str, dict[str, float]]:
-    """Set, method, image and its metrics, of a line."""
+    """Set, method, image and its numbers by column, of a line."""
     if None in row or None in row.values():
         raise ValueError("it has another number of columns than the first line")
     values = dict(row)

@@ -4,13 +4,21 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from dream_if.errors import InputError
 from dream_if.sweeps.points import IDLE
-from dream_if.tables.run_files import read_config, read_images, read_metrics
+from dream_if.tables.run_files import (
+    NETWORK,
+    SHUFFLED,
+    Scored,
+    is_statistic,
+    read_config,
+    read_images,
+    read_metrics,
+)
 
 __all__ = ["FoundRuns", "Run", "find_runs", "refuse_differences"]
 
@@ -34,6 +42,10 @@ class Run:
         checkpoint: name of the file that was tested; None where metrics.json names none.
         means: test set -> metric -> mean over its images; NaN where it is undefined.
         images: test set -> image -> metric -> value; NaN where it is undefined.
+        dominance: test set -> statistic of the dominance maps -> mean over the images for which it is defined, NaN
+            without any; a set without statistics is empty.
+        shuffled: the same run with what its network scored with the dominance maps of another image; None where that
+            was not tested.
     """
 
     folder: Path
@@ -44,6 +56,8 @@ class Run:
     checkpoint: str | None
     means: Mapping[str, Mapping[str, float]]
     images: Mapping[str, Mapping[str, Mapping[str, float]]]
+    dominance: Mapping[str, Mapping[str, float]]
+    shuffled: Self | None = None
 
 
 @dataclass(frozen=True)
@@ -78,30 +92,59 @@ def find_runs(folder: Path) -> FoundRuns:
 
 
 def _run(folder: Path, config: dict[str, Any], record: dict[str, Any]) -> Run:
-    means: dict[str, dict[str, float]] = {}
-    for key, value in record["test"].get("metrics", {}).items():
-        parts = key.split("/")
-        if len(parts) == 3:  # four name a method that the network is compared with
-            means.setdefault(parts[1], {})[parts[2]] = math.nan if value is None else float(value)
-    images = read_images(folder / "per_image.csv")
-    scored = {name: set(next(iter(by_image.values()))) for name, by_image in images.items()}
-    if not means or scored != {name: set(values) for name, values in means.items()}:
-        raise InputError(
-            f"{folder}: metrics.json and per_image.csv are not of the same test: {_contents(means)} in the one, "
-            f"{_contents(scored)} in the other. Test the run again."
-        )
-    _refuse_other_means(folder, means, images)
+    scored = read_images(folder / "per_image.csv")
     checkpoint = record["test"].get("checkpoint")
-    return Run(
+    run = Run(
         folder=folder,
         config=config,
         group=config.get("group"),
         seed=config["seed_everything"],
         fit=record.get("fit", {}),
         checkpoint=None if checkpoint is None else Path(checkpoint).name,
-        means=means,
-        images=images,
+        **_tested(folder, record, scored, NETWORK),
     )
+    if SHUFFLED not in scored and not _means(record, SHUFFLED):
+        return run
+    shuffled = replace(run, **_tested(folder, record, scored, SHUFFLED))
+    for name, images in run.images.items():
+        if shuffled.images.get(name, {}).keys() != images.keys():
+            raise InputError(
+                f"{folder / 'per_image.csv'}: expected {SHUFFLED} to have the images of {NETWORK}; it has others of "
+                f"{name}. Test the run again."
+            )
+    return replace(run, shuffled=shuffled)
+
+
+def _tested(folder: Path, record: Mapping[str, Any], scored: Mapping[str, Scored], method: str) -> dict[str, Any]:
+    """What the test says of a method: `means`, `images` and `dominance` of a `Run`."""
+    means = _means(record, method)
+    images = scored.get(method, Scored()).metrics
+    metrics = {name: set(next(iter(by_image.values()))) for name, by_image in images.items()}
+    if not means or metrics != {name: set(values) for name, values in means.items()}:
+        of_method = "" if method == NETWORK else f"{method}: "
+        raise InputError(
+            f"{folder}: metrics.json and per_image.csv are not of the same test: {of_method}{_contents(means)} in the "
+            f"one, {_contents(metrics)} in the other. Test the run again."
+        )
+    _refuse_other_means(folder, means, images)
+    dominance = {
+        name: {
+            statistic: _mean(values[statistic] for values in by_image.values())
+            for statistic in next(iter(by_image.values()))
+        }
+        for name, by_image in scored[method].dominance.items()
+    }
+    return {"means": means, "images": images, "dominance": dominance}
+
+
+def _means(record: Mapping[str, Any], method: str) -> dict[str, dict[str, float]]:
+    """Test set -> metric -> mean of a method, from ``test/<set>/<metric>`` and ``test/<set>/<method>/<metric>``."""
+    means: dict[str, dict[str, float]] = {}
+    for key, value in record["test"].get("metrics", {}).items():
+        _, *names, metric = key.split("/")
+        if names[1:] == ([] if method == NETWORK else [method]) and names and not is_statistic(metric):
+            means.setdefault(names[0], {})[metric] = math.nan if value is None else float(value)
+    return means
 
 
 def _refuse_other_means(

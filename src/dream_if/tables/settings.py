@@ -9,7 +9,7 @@ from dream_if.errors import InputError
 from dream_if.models import DreamIF
 from dream_if.tables.runs import Run
 
-__all__ = ["on_scenes", "parameters", "settings_notes"]
+__all__ = ["network_size", "on_scenes", "parameters", "settings_notes"]
 
 UNKNOWN = "not recorded"
 
@@ -36,6 +36,15 @@ def parameters(run: Run) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
 
+def network_size(run: Run) -> str:
+    """Width and depth of a run's network, in words."""
+    net = run.config["model"]["net"]
+    return (
+        f"{net.get('dim')} channels at full resolution, {_words(net.get('num_blocks'))} blocks at the four levels, "
+        f"{net.get('num_refinement_blocks')} for refinement"
+    )
+
+
 def settings_notes(runs: Sequence[Run]) -> list[str]:
     """Data, training, network, checkpoint rule, hardware and versions of runs that share their settings.
 
@@ -44,7 +53,6 @@ def settings_notes(runs: Sequence[Run]) -> list[str]:
     """
     config = runs[0].config
     data, model, trainer, checkpoint = (config.get(part) or {} for part in ("data", "model", "trainer", "checkpoint"))
-    net = model.get("net", {})
     source = "generated scenes" if on_scenes(runs[0]) else f"{data.get('layout')} in {_words(data.get('root'))}"
     crop = data.get("test_crop")
     tested = f"a crop of {crop} pixels of each image" if crop else "whole images"
@@ -61,8 +69,7 @@ def settings_notes(runs: Sequence[Run]) -> list[str]:
         f"Training: {_span(fit.get('steps') for fit in fits)} steps in {_span(fit.get('epochs') for fit in fits)} "
         f"epoch(s), batches of {data.get('batch_size')} crops of {data.get('crop')} pixels, "
         f"{_words(optimizer)}, precision {trainer.get('precision') or '32-true'}.",
-        f"Network: {net.get('dim')} channels at full resolution, {_words(net.get('num_blocks'))} blocks at the four "
-        f"levels, {net.get('num_refinement_blocks')} for refinement.",
+        f"Network: {network_size(runs[0])}.",
         f"Tested checkpoint: {rule}.",
         f"Hardware: {_each(fit.get('hardware') for fit in fits)}. Versions: "
         f"{_each(_versions(fit.get('versions')) for fit in fits)}.",

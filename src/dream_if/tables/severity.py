@@ -45,7 +45,7 @@ def severity(comparison: Comparison) -> Document:
             *footnotes(comparison, tests, ranked=False),
         ],
         csv=csv_of(comparison, tests, {}),
-        plot=curves(comparison, panels, "level", title, lines=len(shown)),
+        plots={"": curves(comparison, panels, "level", title, lines=len(shown))},
         plot_says="For each set and kind of degradation, a curve for each method over the levels",
     )
 

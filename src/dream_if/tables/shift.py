@@ -41,7 +41,7 @@ def shift(comparison: Comparison) -> Document:
             *footnotes(comparison, tests, ranked=False),
         ],
         csv=csv_of(comparison, tests, {}),
-        plot=curves(comparison, panels, "pixels", title, lines=1),
+        plots={"": curves(comparison, panels, "pixels", title, lines=1)},
         plot_says="For each set and metric, a curve for each method over the offset in pixels",
     )
 

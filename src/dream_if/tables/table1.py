@@ -45,6 +45,6 @@ def table1(comparison: Comparison) -> Document:
         tables=tables,
         notes=[*footnotes(comparison, tests, ranked=True), TABLE_1_NOTE],
         csv=csv_of(comparison, tests, printed),
-        plot=dots(comparison, columns, title),
+        plots={"": dots(comparison, columns, title)},
         plot_says="For each set and metric, the mean of each method and the middle half of its images",
     )

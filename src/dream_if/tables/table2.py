@@ -51,7 +51,7 @@ def table2(comparison: Comparison) -> Document:
         tables=tables,
         notes=[*apart_note(comparison), *footnotes(comparison, tests, ranked=True), TABLE_2_NOTE],
         csv=csv_of(comparison, tests, printed),
-        plot=dots(comparison, shown, title),
+        plots={"": dots(comparison, shown, title)},
         plot_says="For each set, condition and metric, the mean of each method and the middle half of its images",
     )
 

@@ -66,7 +66,7 @@ def table3(comparison: Comparison) -> Document:
         tables=tables,
         notes=[*apart_note(comparison), *footnotes(comparison, tests, ranked=True), TABLE_3_NOTE],
         csv=csv_of(comparison, tests, printed),
-        plot=dots(comparison, shown, title),
+        plots={"": dots(comparison, shown, title)},
         plot_says="For each set and condition, the mean of each method and the middle half of its images",
     )
 

@@ -3,39 +3,53 @@
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from dream_if.data.conditions import CLEAN
 from dream_if.evaluation.results import higher_is_better
-from dream_if.evaluation.statistics import SIGNIFICANT, fewest_pairs
+from dream_if.evaluation.statistics import fewest_pairs
 from dream_if.render import Cell, Table, mark, number, p_value
-from dream_if.tables.ablation import BASE, REWARD_NOISE, ROWS, Ablation, stands_apart
+from dream_if.tables.ablation import REWARD_NOISE, Ablation, set_and_condition, stands_apart
 from dream_if.tables.document import Document
 from dream_if.tables.paper import TABLE_4, TABLE_4_NOTE
 from dream_if.tables.plots import seeds_plot
+from dream_if.tables.rows import BASE, FULL, LABELS, PLAIN, ROWS
 from dream_if.tables.runs import Run
-from dream_if.tables.settings import on_scenes, parameters, settings_notes
+from dream_if.tables.settings import network_size, on_scenes, parameters, settings_notes
+from dream_if.tables.table4_summary import AHEAD_P, dominance, orders, summary_notes, verdicts
 
 __all__ = ["table4"]
 
 
 def table4(ablation: Ablation) -> Document:
-    """The ablation as a document: for each test set the rows' scores, and the rows against the base."""
-    sets = ", ".join(dict.fromkeys(name.split("+")[0] for name in ablation.sets))
-    where = "generated scenes, not photographs" if on_scenes(_first(ablation)) else sets
-    sizes = {row: parameters(ablation.runs[row, ablation.seeds[0]]) for row in ROWS}
+    """The ablation as a document: what it says as a whole, then each test set in a section of its own.
+
+    Raises:
+        InputError: This version has no network with the settings of a run.
+    """
+    where = ", ".join(dict.fromkeys(set_and_condition(name)[0] for name in ablation.sets))
+    if on_scenes(_first(ablation)):
+        where = "generated scenes, not photographs"
+    sizes = {row: parameters(ablation.runs[row, ablation.seeds[0]]) for row in ablation.rows}
     title = f"Table 4, ablation on {where}, with networks of up to {_millions(max(sizes.values()))} M parameters"
     beside = _set_beside_the_paper(ablation)
-    tables = []
+    maps = dominance(ablation)
+    sections: dict[str, Sequence[Table]] = {"Dominance maps": maps} if maps else {}
     for name in ablation.sets:
-        tables += [_scores(ablation, name, sizes, paper=name == beside), _effects(ablation, name, paper=name == beside)]
+        sections[name] = _place(ablation, name, sizes, paper=name == beside)
+    conditions = ablation.conditions
     return Document(
         name="table4",
         title=title,
-        tables=tables,
-        notes=_notes(ablation),
+        tables=[orders(ablation), verdicts(ablation)],
+        notes=[*summary_notes(ablation, maps), *_notes(ablation)],
         csv=_csv(ablation),
-        plot=seeds_plot(ablation, title),
+        plots={
+            condition if len(conditions) > 1 else "": seeds_plot(ablation, names, f"{title}, {condition}")
+            for condition, names in conditions.items()
+        },
         plot_says="For each test set and metric, the seeds of each row, their mean and deviation",
+        sections=sections,
     )
 
 
@@ -49,63 +63,74 @@ def _millions(count: int) -> str:
 
 def _set_beside_the_paper(ablation: Ablation) -> str:
     """The set whose rows the paper's stand beside: LLVIP as it is, else another as it is, else the first."""
-    clean = [name for name in ablation.sets if "+" not in name]
+    clean = ablation.conditions.get(CLEAN, [])
     llvip = [name for name in clean if "llvip" in name.lower()]
     return [*llvip, *clean, *ablation.sets][0]
 
 
-def _scores(ablation: Ablation, name: str, sizes: Mapping[str, int], *, paper: bool) -> Table:
+def _place(ablation: Ablation, name: str, sizes: Mapping[str, int], *, paper: bool) -> list[Table]:
+    """The tables of a test set; with the paper's numbers, where they are to stand beside it."""
+    theirs = [metric for metric in TABLE_4[BASE] if metric in ablation.metrics] if paper else []
+    against_base = {LABELS[row]: (row, BASE) for row in ROWS if row != BASE}
+    against_controls = {LABELS[control]: (FULL, control) for control in ablation.controls}
+    tables = [
+        _scores(ablation, name, sizes, theirs),
+        _effects(ablation, name, against_base, f"{name}, against base", theirs),
+    ]
+    if against_controls:
+        tables.append(_effects(ablation, name, against_controls, f"{name}, {LABELS[FULL]} against the controls"))
+    return tables
+
+
+def _scores(ablation: Ablation, name: str, sizes: Mapping[str, int], theirs: Sequence[str]) -> Table:
+    """The scores of all rows and controls, the paper's in these metrics, and the networks' sizes."""
     header = ["row"]
     columns = []
     for metric in ablation.metrics:
         direction = None if stands_apart(name, metric) else higher_is_better(metric)
         header.append(f"{metric} {'' if direction is None else '↑' if direction else '↓'}".rstrip())
-        results = [ablation.results[name, row, metric] for row in ROWS]
+        results = [ablation.results[name, row, metric] for row in ablation.rows]
         means = [number(result.mean) for result in results]
         spreads = [f" ± {number(result.std)}" if len(ablation.seeds) > 1 else "" for result in results]
         columns.append([Cell(*parts) for parts in zip(means, mark(means, direction), spreads, strict=True)])
-    for metric in _in_both(ablation) if paper else ():
+    for metric in theirs:
         header.append(f"paper {metric}")
-        printed = [number(TABLE_4[row][metric]) for row in ROWS]
+        printed = [number(TABLE_4.get(row, {}).get(metric, math.nan)) for row in ablation.rows]
         columns.append([Cell(*parts) for parts in zip(printed, mark(printed, True), strict=True)])
     header.append("M parameters")
-    columns.append([Cell(_millions(sizes[row])) for row in ROWS])
-    rows = [[Cell(ROWS[row][0]), *cells] for row, *cells in zip(ROWS, *columns, strict=True)]
+    columns.append([Cell(_millions(sizes[row])) for row in ablation.rows])
+    rows = [[Cell(LABELS[row]), *cells] for row, *cells in zip(ablation.rows, *columns, strict=True)]
     return Table(header, rows, f"{name}, {ablation.sets[name]} image(s)")
 
 
-def _in_both(ablation: Ablation) -> list[str]:
-    """The paper's metrics that were computed here too."""
-    return [metric for metric in TABLE_4[BASE] if metric in ablation.metrics]
+def _effects(
+    ablation: Ablation, name: str, lines: Mapping[str, tuple[str, str]], title: str, theirs: Sequence[str] = ()
+) -> Table:
+    """A line for each row against another one, by what it is called, and the paper's differences in these metrics."""
 
-
-def _effects(ablation: Ablation, name: str, *, paper: bool) -> Table:
-    def cell(row: str, metric: str) -> Cell:
-        effect = ablation.results[name, row, metric].effect
-        assert effect is not None
+    def cell(row: str, other: str, metric: str) -> Cell:
+        effect = ablation.effects[name, row, other, metric]
         difference = f"{effect.difference:+.3f}" if math.isfinite(effect.difference) else "–"
         ahead = "" if effect.seeds_ahead is None else f", {effect.seeds_ahead}/{len(ablation.seeds)}"
         return Cell(f"{difference}, {p_value(effect.p_holm)}{ahead}")
 
-    theirs = _in_both(ablation) if paper else []
     header = ["difference, p, seeds ahead", *ablation.metrics, *(f"paper {metric}" for metric in theirs)]
     rows = [
         [
-            Cell(ROWS[row][0]),
-            *(cell(row, metric) for metric in ablation.metrics),
-            *(Cell(f"{TABLE_4[row][metric] - TABLE_4[BASE][metric]:+.3f}") for metric in theirs),
+            Cell(label),
+            *(cell(row, other, metric) for metric in ablation.metrics),
+            *(Cell(f"{TABLE_4[row][metric] - TABLE_4[other][metric]:+.3f}") for metric in theirs),
         ]
-        for row in ROWS
-        if row != BASE
+        for label, (row, other) in lines.items()
     ]
-    return Table(header, rows, f"{name}, against base")
+    return Table(header, rows, title)
 
 
 def _notes(ablation: Ablation) -> list[str]:
     seeds, tests = ablation.seeds, ablation.tests
     notes = [
         f"{len(ROWS)} rows with {len(seeds)} seed(s) each ({', '.join(map(str, seeds))}), which start the weights and "
-        "draw the training data; all other settings are the same. First table: mean over the seeds"
+        "draw the training data; all other settings are the same. First table of a set: mean over the seeds"
         + (" ± sample standard deviation over the seeds" if len(seeds) > 1 else "")
         + ", of means over images. Best of a column bold, second best underlined.",
         "Against base: the row's mean less that of base; p of the two-sided paired Wilcoxon signed-rank test over "
@@ -114,26 +139,29 @@ def _notes(ablation: Ablation) -> list[str]:
         "each counts once, with its mean over the seeds: the seeds of one image are no independent samples, and taking "
         "them for such would lower p without any further image. So p tells whether further images would show the same "
         "between these very trainings. Whether further trainings would, the deviation and the count of seeds tell.",
+        *_controls_notes(ablation),
     ]
-    fewest = fewest_pairs(tests)
+    fewest = fewest_pairs(tests, AHEAD_P)
     small = [f"{name} ({images})" for name, images in ablation.sets.items() if images < fewest]
     if small:
         notes.append(
-            f"With {tests} tests no corrected p falls below {SIGNIFICANT} on fewer than {fewest} images. Too few have: "
+            f"With {tests} tests no corrected p falls below {AHEAD_P} on fewer than {fewest} images. Too few have: "
             f"{', '.join(small)}."
         )
     left_out: dict[str, list[str]] = {}
-    for (name, row, metric), result in ablation.results.items():
-        if result.effect is not None and result.effect.left_out:
-            left_out.setdefault(f"{metric} on {name}", []).append(f"{ROWS[row][0]} {result.effect.left_out}")
+    for (name, row, other, metric), effect in ablation.effects.items():
+        if effect.left_out:
+            label = LABELS[row if other == BASE else other]
+            left_out.setdefault(f"{metric} on {name}", []).append(f"{label} {effect.left_out}")
     if left_out:
         told = "; ".join(f"{place} ({', '.join(rows)})" for place, rows in left_out.items())
         notes.append(
             "Some runs have no value for some images. Means are over the others. An image is left out of a row's test "
-            f"if a run of the row or of base has no value for it; so many are: {told}."
+            f"if a run of the row or of base, of a control or of {LABELS[FULL]}, has no value for it; so many are: "
+            f"{told}."
         )
     noisy = [metric for metric in REWARD_NOISE if metric in ablation.metrics]
-    if noisy and any("+" in name for name in ablation.sets):
+    if noisy and ablation.conditions.keys() - {CLEAN}:
         notes.append(
             f"A set with + is corrupted before it is fused. There {', '.join(noisy)} stand apart, without marks and "
             "tests: noise that was left in raises them. What counts compares with the clean sources."
@@ -150,24 +178,49 @@ def _notes(ablation: Ablation) -> list[str]:
     ]
 
 
+def _controls_notes(ablation: Ablation) -> list[str]:
+    """What the controls are, those that are there."""
+    if not ablation.controls:
+        return []
+    says = {
+        "frozen": "RD + CE + SE trained and tested with every dominance map fixed at one half",
+        "plain": "base, made larger",
+        "shuffled": "the networks of RD + CE + SE, tested with the dominance maps of another image",
+    }
+    told = [f"{control}: {says[control]}" for control in ablation.controls]
+    if PLAIN in ablation.controls:
+        told[ablation.controls.index(PLAIN)] += f" ({network_size(ablation.runs[PLAIN, ablation.seeds[0]])})"
+    return [
+        f"Controls are no rows of the paper. {'; '.join(told)}. Against them stands {LABELS[FULL]}: its mean less that "
+        "of the control, p, and for how many seeds it is ahead, as against base."
+    ]
+
+
 def _csv(ablation: Ablation) -> str:
-    """A line for each set, row and metric, then the paper's; empty where there is no such value."""
+    """A line for each set, row and metric, with the row against another where it stands against one.
+
+    Of the full network that is a line for base and one for each control. The statistics of dominance maps and the
+    paper's rows follow. What has no such value is empty.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     by_seed = [f"seed_{seed}" for seed in ablation.seeds]
-    writer.writerow(
-        ["set", "row", "metric", "mean", "std", "difference", "p", "p_holm", "seeds_ahead", "images", *by_seed]
-    )
+    effect_columns = ["against", "difference", "p", "p_holm", "seeds_ahead", "images"]
+    writer.writerow(["set", "row", "metric", "mean", "std", *effect_columns, *by_seed])
     for (name, row, metric), result in ablation.results.items():
-        effect = result.effect
-        against = (
-            [""] * 5
-            if effect is None
-            else [effect.difference, effect.p, effect.p_holm, effect.seeds_ahead, effect.images]
-        )
-        writer.writerow([name, row, metric, result.mean, result.std, *against, *result.by_seed])
+        others = [other for other in ablation.rows if (name, row, other, metric) in ablation.effects]
+        for other in others or [""]:
+            against: list[object] = [""] * len(effect_columns)
+            if other:
+                effect = ablation.effects[name, row, other, metric]
+                against = [other, effect.difference, effect.p, effect.p_holm, effect.seeds_ahead, effect.images]
+            writer.writerow([name, row, metric, result.mean, result.std, *against, *result.by_seed])
+    for (name, row, statistic), result in ablation.dominance.items():
+        if math.isfinite(result.mean):
+            blank = [""] * len(effect_columns)
+            writer.writerow([name, row, statistic, result.mean, result.std, *blank, *result.by_seed])
     for row, numbers in TABLE_4.items():
         for metric, value in numbers.items():
-            difference = "" if row == BASE else round(value - TABLE_4[BASE][metric], 3)
-            writer.writerow(["LLVIP (paper)", row, metric, value, "", difference, *[""] * (4 + len(by_seed))])
+            theirs = ["", ""] if row == BASE else [BASE, round(value - TABLE_4[BASE][metric], 3)]
+            writer.writerow(["LLVIP (paper)", row, metric, value, "", *theirs, *[""] * (4 + len(by_seed))])
     return text.getvalue()

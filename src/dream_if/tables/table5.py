@@ -43,7 +43,7 @@ def table5(results: DetectionResults) -> Document:
         tables=tables,
         notes=_notes(results),
         csv=_csv(results),
-        plot=_plot(results, title),
+        plots={"": _plot(results, title)},
         plot_says="For each set and score, a dot for each row and seed",
     )
 

@@ -213,6 +213,13 @@ class TestDominance:
                 colours = colormaps["viridis"]((wanted - low) / (high - low))[..., :3] * 255
                 assert np.abs(shown - colours).max() < 6  # neighbouring colours are up to 5 apart
 
+    def test_the_fusion_weight_is_named(self, figure, folders, tiny_net):
+        DreamIF(**tiny_net, dominance="weighing").save_pretrained(folders / "net")
+        figure("--dominance", "--weights", "net", "--scenes", "a", out="f.svg", methods=())
+        words = [one.text for one in ElementTree.parse("f.svg").getroot().iter("{http://www.w3.org/2000/svg}text")]
+        titles = ["source", "1/4 of the size", "1/2 of the size", "full size", "fusion weight"]
+        assert [word for word in words if word in titles] == titles
+
     def test_a_network_without_maps(self, figure, tiny_net, tmp_path):
         DreamIF(**tiny_net, use_rd=False, use_ce=False, use_se=False).save_pretrained(tmp_path / "net")
         message = figure("--dominance", "--weights", "net", methods=()).message

@@ -1,7 +1,7 @@
 """`dream-if tables`: a table of the paper, from finished runs or by running methods."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -75,10 +75,11 @@ class Options:
         default=None,
         metavar="FOLDER",
     )
-    sweep: str | None = option(
-        "of table 4: the sweep that ran it, such as sweeps/table4.yaml; a row or seed that it has and the runs lack is "
-        "an error, even where no other row has the seed",
-        default=None,
+    sweep: Sequence[str] = option(
+        "of table 4: the sweeps that ran it, such as sweeps/table4.yaml sweeps/table4_controls.yaml; a row or seed "
+        "that they name and the runs lack is an error, even where no other row has the seed",
+        default=(),
+        nargs="+",
         metavar="FILE",
     )
     data: str = option("what {data} in the YAML file stands for", default="data", metavar="FOLDER")
@@ -116,10 +117,10 @@ def run(options: Options) -> int:
         runs = Path(options.source or "runs/table4").expanduser()
         out = runs if options.out is None else Path(options.out).expanduser()
         _refuse_idle(options)
-        expected = expected_runs(Path(options.sweep).expanduser()) if options.sweep else ()
+        expected = [place for path in options.sweep for place in expected_runs(Path(path).expanduser())]
         _deliver(table4(make_ablation(find_runs(runs), runs, expected)), out)
         return 0
-    if options.sweep is not None:
+    if options.sweep:
         raise InputError(f"--sweep is for table {ABLATION}, the ablation; leave it out.")
     for name, least in (("limit", 1), ("panels", 0)):
         value = getattr(options, name)

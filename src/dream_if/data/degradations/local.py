@@ -34,7 +34,7 @@ class Local(Degradation):
         share: Part of the image's area that the region takes, from 0.01 to 1.
 
     Raises:
-        InputError: If the kind is none, or is local already, the shape is unknown, or the share is out of range.
+        InputError: If the kind is none or local already, the shape is unknown, or the share is out of range.
     """
 
     LEVELS = ()
@@ -44,7 +44,8 @@ class Local(Degradation):
     def __init__(self, kind: Degradation, shape: Shape | None = None, share: Level = (0.1, 0.5)) -> None:
         super().__init__()
         if not isinstance(kind, Degradation) or isinstance(kind, Local):
-            raise InputError(f"Local.kind: expected a degradation such as GaussianNoise, got {type(kind).__name__}")
+            found = type(kind).__name__
+            raise InputError(f"Local.kind: expected a kind such as GaussianNoise, not local already; got {found}")
         if shape is not None and shape not in SHAPES:
             raise InputError(f"Local.shape: expected one of {', '.join(SHAPES)}, or null for any; got {shape!r}")
         self.kind = kind

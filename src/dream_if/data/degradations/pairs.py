@@ -1,6 +1,5 @@
 """Compositions that decide about both images of a pair: which of them is corrupted, and how."""
 
-import math
 from abc import abstractmethod
 from bisect import bisect
 from itertools import accumulate
@@ -8,7 +7,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 
-from dream_if.data.degradations.base import SOURCES, Source, source_of
+from dream_if.data.degradations.base import SOURCES, Source, level_range, source_of
 from dream_if.data.degradations.compose import Composition
 from dream_if.errors import InputError
 
@@ -80,9 +79,9 @@ class Mixed(_Pairwise):
         if wrong or not of:
             got = _kind(wrong[0]) if wrong else "an empty list"
             raise InputError(f"Mixed.of: expected compositions such as RandomDegradations, got {got}")
-        each = [1.0] * len(of) if shares is None else list(shares)
-        if len(each) != len(of) or not all(math.isfinite(share) and share >= 0 for share in each) or not sum(each):
-            raise InputError(f"Mixed.shares: expected {len(of)} numbers from 0 up, not all 0; got {shares!r}")
+        each = [1.0] * len(of) if shares is None else [level_range("Mixed.shares", one, 0.0)[0] for one in shares]
+        if len(each) != len(of) or not sum(each):
+            raise InputError(f"Mixed.shares: expected {len(of)} numbers, not all 0; got {shares!r}")
         self.of = nn.ModuleList(of)
         self.shares = each
 
