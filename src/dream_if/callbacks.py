@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from dream_if.errors import InputError
 from dream_if.figures import panel
 from dream_if.pixels import image_png, to_8_bit
 from dream_if.storage import make_folder, write_atomically
@@ -330,7 +331,7 @@ class ImagePanels(Callback):
 
     def __init__(self, count: int = 3, every_n_epochs: int = 1) -> None:
         if every_n_epochs < 1:
-            raise ValueError(f"panels.every_n_epochs must be 1 or more, got {every_n_epochs}.")
+            raise InputError(f"panels.every_n_epochs must be 1 or more, got {every_n_epochs}.")
         self.count = count
         self.every_n_epochs = every_n_epochs
         self.rows: list[dict[str, Tensor]] = []

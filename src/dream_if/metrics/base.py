@@ -9,6 +9,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from dream_if.errors import InputError
 from dream_if.metrics.functional._planes import DEVICES_WITHOUT_FLOAT64
 from dream_if.metrics.functional._sharing import shared_work
 from dream_if.metrics.levels import check_triple, luminance
@@ -53,7 +54,7 @@ class FusionMetric(Metric):
         **kwargs: for `torchmetrics.Metric`.
 
     Raises:
-        ValueError: for a convention that the metric does not have, or images of unequal sizes.
+        InputError: for a convention that the metric does not have, or images of unequal sizes.
         TypeError: for images that are not floating-point.
     """
 
@@ -79,7 +80,7 @@ class FusionMetric(Metric):
         super().__init__(**kwargs)
         if convention not in self.conventions:
             known = ", ".join(self.conventions)
-            raise ValueError(f"{self.symbol} has no convention {convention!r}; it has {known}")
+            raise InputError(f"{self.symbol} has no convention {convention!r}; it has {known}")
         self.convention = convention
         self.options: dict[str, Any] = dict(self.conventions[convention])
         self.per_image = per_image
