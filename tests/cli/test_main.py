@@ -1,5 +1,6 @@
 """The command as a user meets it: help, mistakes, and what is printed."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import torch
 import yaml
 from PIL import Image
 
-from dream_if.cli.main import LIGHTNINGS, OWN
+from dream_if.cli.main import HINT, LIGHTNINGS, OWN
 
 FIT = ("fit", "--config", "tiny.yaml")
 
@@ -87,7 +88,7 @@ class TestSettings:
             ([*FIT, "--model.metrics", "[AG,Sharpness]"], "no metric is called"),
             (
                 [*FIT, "--model.compare", "[median]"],
-                "compare takes average, maximum, laplacian, wavelet, guided, saliency; got median.",
+                "compare takes average, maximum, laplacian, wavelet, guided, saliency, shuffled; got median.",
             ),
             ([*FIT, "--model.warmup", "2"], "warmup is a share of all steps"),
             ([*FIT, "--model.net.num_heads", "[3,1,1,1]"], "num_heads must divide its level's channels"),
@@ -362,7 +363,51 @@ def test_a_process_whose_peer_has_failed_leaves_the_message_to_it(run, monkeypat
     monkeypatch.setattr("dream_if.models.DreamIF.forward", lost)
     outcome = run(*FIT)
     assert outcome.status == 2
-    assert outcome.err == "dream-if: another process of this run has ended, and with it this one; see what it said.\n"
+    assert (
+        outcome.err
+        == f"dream-if: another process of this run has ended, and with it this one; see what it said. {HINT}\n"
+    )
+
+
+class TestMistakesOfOurOwn:
+    """They end in a traceback, whatever kind of error they raise, and do not pass for the user's."""
+
+    @pytest.mark.parametrize(
+        "error", [FileNotFoundError(2, "No such file", "made_up"), OSError("no"), ValueError("no")]
+    )
+    def test_in_a_verb(self, run, workspace: Path, monkeypatch, error: Exception) -> None:
+        def wrong(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr("dream_if.cli.verbs.check.check_pairs", wrong)
+        with pytest.raises(type(error)):
+            run("check", "pairs")
+
+    @pytest.mark.parametrize("error", [ValueError, TypeError])
+    def test_in_the_network(self, run, workspace: Path, monkeypatch: pytest.MonkeyPatch, error: type) -> None:
+        def wrong(*_: object) -> None:
+            raise error("not what a setting is about")
+
+        monkeypatch.setattr("dream_if.models.dream_if.blocks", wrong)
+        with pytest.raises(error, match="not what a setting is about"):
+            run(*FIT)
+
+    def test_what_libraries_refuse_is_the_users(self, run, workspace: Path) -> None:
+        assert "devices" in run(*FIT, "--trainer.devices", "-7").message
+
+    def test_what_the_machine_refuses_is_said_in_a_line(self, run, workspace: Path, monkeypatch) -> None:
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("dream_if.cli.verbs.check.check_pairs", full)
+        assert run("check", "pairs").message == "No space left on device"
+
+    def test_a_file_that_was_named_is_the_users(self, run, workspace: Path, monkeypatch) -> None:
+        def missing(*_: object) -> None:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", "pairs")
+
+        monkeypatch.setattr("dream_if.cli.verbs.check.check_pairs", missing)
+        assert run("check", "pairs").message == "pairs: No such file or directory"
 
 
 @pytest.mark.usefixtures("workspace")

@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 import torch
@@ -159,6 +160,8 @@ class FusionCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except (ValueError, TypeError, MisconfigurationException) as error:
+            if not isinstance(error, InputError) and _was_in_our_code(error):
+                raise
             raise InputError(explain(str(error))) from error
         if self.start is not None:
             self.model.net.load_state_dict(self.start.state_dict())
@@ -236,6 +239,12 @@ class FusionCLI(LightningCLI):
     def predict(self, **kwargs: Any) -> None:
         """Predict without keeping the images of all sets in memory: `FusedImages` has written them."""
         self.trainer.predict(**kwargs, return_predictions=False)
+
+
+def _was_in_our_code(error: Exception) -> bool:
+    """Whether a class of ours was at work: of settings it says `InputError`, so anything else is its own mistake."""
+    modules = [str(frame.f_globals.get("__name__", "")) for frame, _ in walk_tb(error.__traceback__)]
+    return any(name.startswith("dream_if.") and not name.startswith("dream_if.cli.") for name in modules)
 
 
 def _rename_old(net: Namespace) -> bool:

@@ -1,9 +1,10 @@
 """The one command, `dream-if`: Lightning's verbs fit, validate, test and predict, and our own.
 
-A user's mistake ends in one line and exit status 2. With the environment variable ``DREAM_IF_TRACEBACK`` set it ends in
-a traceback instead, for whoever looks for the place.
+A user's mistake ends in one line and exit status 2, a mistake in the code in a traceback. With the environment variable
+``DREAM_IF_TRACEBACK`` set both end in a traceback.
 """
 
+import errno
 import inspect
 import logging
 import os
@@ -60,6 +61,9 @@ USELESS_MESSAGES = (
 )
 
 
+HINT = "[DREAM_IF_TRACEBACK=1 shows where]"
+# What a machine refuses, which no code can foresee: room, rights, memory, a disk that fails.
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENOMEM)
 LIGHTNINGS = ("fit", "validate", "test", "predict")
 OWN = (  # each a module of dream_if.cli.verbs
     *("check", "prepare", "scenes", "degrade", "metrics"),
@@ -102,21 +106,10 @@ def main(args: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130  # as a shell counts it
-    except (InputError, FloatingPointError, OSError) as error:
-        if os.environ.get("DREAM_IF_TRACEBACK"):
-            raise
-        sys.stderr.write(f"dream-if: error: {_in_a_line(error)}\n")
-        return 2
-    except RuntimeError as error:
-        if "Connection closed by peer" not in str(error) or os.environ.get("DREAM_IF_TRACEBACK"):
-            raise
-        sys.stderr.write("dream-if: another process of this run has ended, and with it this one; see what it said.\n")
-        return 2
     except Exception as error:
-        # Lightning's exception for settings that contradict each other, which is not imported for its name alone
-        if type(error).__name__ != "MisconfigurationException" or os.environ.get("DREAM_IF_TRACEBACK"):
+        if os.environ.get("DREAM_IF_TRACEBACK") or not (line := _in_a_line(error, args)):
             raise
-        sys.stderr.write(f"dream-if: error: {_in_a_line(error)}\n")
+        sys.stderr.write(f"dream-if: {line} {HINT}\n")
         return 2
     return 0
 
@@ -139,12 +132,18 @@ def _quiet() -> Iterator[None]:
         log.removeFilter(useful)
 
 
-def _in_a_line(error: BaseException) -> str:
-    """What went wrong first, without the traceback that a data worker wraps it in."""
+def _in_a_line(error: Exception, args: Sequence[str]) -> str:
+    """What was wrong with what the user gave, or with the machine; empty where our own code is wrong."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, InputError):
         cause = cause.__context__  # writing logs after a failure may fail as well
-    error = cause or error
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).rsplit("InputError: ", 1)[-1].split())
+    if cause is not None:  # without the traceback that a data worker wraps it in
+        return f"error: {' '.join(str(cause).rsplit('InputError: ', 1)[-1].split())}"
+    if isinstance(error, OSError) and (error.errno in REFUSALS or str(error.filename) in args):
+        return f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error.strerror}"
+    # Lightning's is for settings that contradict each other; it is not imported for its name alone.
+    if isinstance(error, FloatingPointError) or type(error).__name__ == "MisconfigurationException":
+        return f"error: {' '.join(str(error).split())}"
+    if isinstance(error, RuntimeError) and "Connection closed by peer" in str(error):
+        return "another process of this run has ended, and with it this one; see what it said."
+    return ""
