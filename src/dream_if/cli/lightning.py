@@ -27,6 +27,7 @@ from dream_if.callbacks import (
 )
 from dream_if.cli.launch import check_processes, set_arithmetic, share_cores
 from dream_if.cli.options import OneLineErrors
+from dream_if.compat import verb_settings
 from dream_if.data import FusionDataModule
 from dream_if.data.waiting import DataWait
 from dream_if.errors import InputError
@@ -87,6 +88,11 @@ class FusionCLI(LightningCLI):
             help="After fit, test its best checkpoint; the results go to the same folder.",
         )
 
+    @property
+    def _settings(self) -> Namespace:
+        """Of the verb that runs."""
+        return self.config[self.config.subcommand]
+
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse, and remember the network that was asked for before that of a checkpoint or of weights replaces it."""
         assert isinstance(args, list)
@@ -94,11 +100,9 @@ class FusionCLI(LightningCLI):
         try:
             super().parse_arguments(parser, args)
         except InputError as error:
-            known = next(iter(self._subcommand_parsers.values())).get_defaults().keys()
             written = [key for content in contents for key in keys_of(content)]
-            raise InputError(explain(str(error), known, written)) from error
-        verb = self.config.subcommand
-        options = self.config[verb]
+            raise InputError(explain(str(error), verb_settings(self), written)) from error
+        verb, options = self.config.subcommand, self._settings
         for group in ("model", "model.net", "model.loss", "data", "trainer", "checkpoint", "panels"):
             if not isinstance(options.get(group), Namespace):
                 raise InputError(f"{group}: expected settings by name, got {options.get(group)}.")
@@ -128,7 +132,7 @@ class FusionCLI(LightningCLI):
 
         Lightning would load such a checkpoint silently.
         """
-        options = self.config[self.config.subcommand]
+        options = self._settings
         if self.config.subcommand == "fit" and options.data.train_seed is None:
             options.data.train_seed = options.seed_everything
         logger = options.trainer.logger
@@ -140,7 +144,7 @@ class FusionCLI(LightningCLI):
 
     def _refuse_other_network(self, source: str) -> None:
         """Make sure that the network that was configured, if one was, is that of a checkpoint or of weights."""
-        loaded = self.config[self.config.subcommand].model.net
+        loaded = self._settings.model.net
         if self.asked is None or loaded == self.asked:
             return
         wanted, held = vars(self.asked), vars(loaded)
@@ -181,9 +185,9 @@ class FusionCLI(LightningCLI):
         """
         assert self.subcommand is not None
         check_processes(self.trainer)
-        share_cores(self.trainer, self._get(self.config, "threads"))
+        share_cores(self.trainer, self._settings.threads)
         set_arithmetic(self.trainer)
-        limits = self._get(self.config, "trainer")
+        limits = self._settings.trainer
         endless = limits.max_epochs == -1 or (limits.max_epochs is None and limits.max_time is not None)
         if self.subcommand == "fit" and endless and limits.max_steps == -1:
             raise InputError(
@@ -198,7 +202,7 @@ class FusionCLI(LightningCLI):
                     f"data.crop is {crop}, and the term viff of model.loss needs {smallest} pixels or more: enlarge "
                     "data.crop, or set viff to 0 in model.loss.weights and model.loss.warmup_weights."
                 )
-        monitor = self._get(self.config, "checkpoint").monitor or ""
+        monitor = self._settings.checkpoint.monitor or ""
         computed = [f"val/{name}" for name in self.model.metric_names]
         unknown = monitor.startswith("val/") and not monitor.startswith("val/loss") and monitor not in computed
         if self.subcommand == "fit" and unknown:
@@ -208,7 +212,7 @@ class FusionCLI(LightningCLI):
             )
         self.datamodule.trainer = self.trainer  # it asks how many processes there are
         self.datamodule.setup(self.subcommand)
-        if self.subcommand == "fit" and self._get(self.config, "then_test"):
+        if self.subcommand == "fit" and self._settings.then_test:
             self.datamodule.setup("test")
         make_output_folder(self.trainer)
 
@@ -227,9 +231,9 @@ class FusionCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to."""
-        if not self._get(self.config, "then_test"):
+        if not self._settings.then_test:
             return
-        best: str = self._get(self.config_init, "checkpoint").best_model_path  # none in a trial run
+        best: str = self.config_init[self.config.subcommand].checkpoint.best_model_path  # none in a trial run
         self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best or None, verbose=False)
 
     def test(self, **kwargs: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
+from dream_if.compat import multiplies_bfloat16
 from dream_if.errors import InputError
 from dream_if.inference.memory import BETWEEN_TILES, SPARE, bytes_per_pixel
 from dream_if.inference.tiles import SMALLEST, cut, parts, tile_size
@@ -208,5 +209,5 @@ def find_precision(name: Precision, device: torch.device) -> Literal["float32", 
         return name
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    has = device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    has = device.type == "cpu" and multiplies_bfloat16()
     return "bfloat16" if has else "float32"

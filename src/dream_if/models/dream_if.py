@@ -11,6 +11,7 @@ from einops import rearrange, repeat
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
+from dream_if.compat import hub_settings
 from dream_if.errors import InputError
 from dream_if.models.enhancement import Dominance, RelativeEnhancement, WeighedSum, halves
 from dream_if.models.restormer import Downsample, PatchEmbedding, Upsample, blocks
@@ -215,7 +216,7 @@ class DreamIF(
 
     def _current_name(self, dominance: Dominance, joint_dominance: bool | None) -> Dominance:
         """The form of RD, also from weights and configurations that know the old name, which `config` then forgets."""
-        settings = cast(dict[str, Any], self._hub_mixin_config)
+        settings = hub_settings(self)
         settings.pop("joint_dominance", None)
         if joint_dominance and dominance == "weighing":
             raise InputError("joint_dominance is the old name of dominance: joint; give dominance alone.")
@@ -241,7 +242,7 @@ class DreamIF(
     @property
     def config(self) -> dict[str, Any]:
         """The constructor's arguments: what ``save_pretrained`` and a checkpoint keep beside the weights."""
-        return dict(cast(dict[str, Any], self._hub_mixin_config))
+        return dict(hub_settings(self))
 
     @property
     def step(self) -> int:

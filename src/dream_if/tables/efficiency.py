@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from dream_if.compat import computing_nothing
 from dream_if.errors import InputError
 from dream_if.machine import forget_peak, peak_memory, used_memory
 from dream_if.models import DreamIF
@@ -118,7 +118,7 @@ def _operations(row: Row, visible: Tensor, infrared: Tensor) -> float | None:
 def _counted(settings: dict[str, object], size: tuple[int, int]) -> float:
     """Our network without computing anything, and whole: by strips, rows at their edges would count twice."""
     net = DreamIF(**settings)  # type: ignore[arg-type]
-    with FakeTensorMode(allow_non_fake_inputs=True), FlopCounterMode(display=False) as counter:  # with gradient: whole
+    with computing_nothing(), FlopCounterMode(display=False) as counter:  # with gradient: whole
         net(torch.empty(1, 3, *size), torch.empty(1, 1, *size))
     return counter.get_total_flops() / 2
 
