@@ -23,6 +23,7 @@ ALLOWED = {
     "dominance": {"losses", "models"},
     "task": {"baselines", "dominance", "losses", "metrics", "models"},
     "callbacks": {"errors", "files", "figures"},
+    "epoch_lines": set(),
     "evaluation": {"data", "errors", "files", "metrics", "render", "threads"},
     "sweeps": {"errors", "files", "messages", "threads"},
     "inference": {"errors", "files", "models", "threads"},
@@ -47,7 +48,18 @@ ALLOWED = {
     },
     "messages": {"errors"},
     "arguments": {"errors"},
-    "training": {"arguments", "callbacks", "data", "errors", "inference", "launch", "messages", "models", "task"},
+    "training": {
+        "arguments",
+        "callbacks",
+        "data",
+        "epoch_lines",
+        "errors",
+        "inference",
+        "launch",
+        "messages",
+        "models",
+        "task",
+    },
     "verbs": {"data", "metrics"},
     "cli": {
         "app",
@@ -68,7 +80,7 @@ ALLOWED = {
 }
 # Library -> the parts that may use it; a network or a metric is to be had without the framework around it.
 CONFINED = {
-    "lightning": {"task", "callbacks", "cli", "data", "launch", "training"},
+    "lightning": {"task", "callbacks", "cli", "data", "epoch_lines", "launch", "training"},
     "wandb": set(),
     "albumentations": {"data"},
 }
