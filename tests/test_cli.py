@@ -87,7 +87,7 @@ class TestSettings:
             ([*FIT, "--model.metrics", "[AG,Sharpness]"], "no metric is called"),
             (
                 [*FIT, "--model.compare", "[median]"],
-                "compare takes average, maximum, laplacian, wavelet, guided, saliency; got median.",
+                "compare takes average, maximum, laplacian, wavelet, guided, saliency, shuffled; got median.",
             ),
             ([*FIT, "--model.warmup", "2"], "warmup is a share of all steps"),
             ([*FIT, "--model.net.num_heads", "[3,1,1,1]"], "num_heads must divide its level's channels"),
