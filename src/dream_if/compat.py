@@ -1,12 +1,10 @@
-"""Names of libraries that are not public, and for which they have no public one; tests/test_compat.py uses each."""
+"""Names of libraries that are not public, where there is no public one; each with a test in tests/test_compat.py."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.export import ExportedProgram
 
 from dream_if.errors import InputError
 
@@ -39,10 +37,12 @@ def sizes_stay_free() -> AbstractContextManager[Any]:
 
 def computing_nothing() -> AbstractContextManager[Any]:
     """Within, operations find shapes and devices of results alone, without memory for them. Seen in torch 2.15."""
+    from torch._subclasses.fake_tensor import FakeTensorMode  # for one table alone
+
     return FakeTensorMode(allow_non_fake_inputs=True)
 
 
-def drop_guards(program: ExportedProgram, text: str) -> None:
+def drop_guards(program: "ExportedProgram", text: str) -> None:
     """Have a traced program no longer refuse inputs by the guards with this text in them. Seen in torch 2.15."""
     program._guards_code = [guard for guard in getattr(program, "_guards_code", []) if text not in guard]
 

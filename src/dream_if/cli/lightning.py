@@ -30,6 +30,7 @@ from dream_if.cli.options import OneLineErrors
 from dream_if.compat import verb_settings
 from dream_if.data import FusionDataModule
 from dream_if.data.waiting import DataWait
+from dream_if.epoch_lines import EpochLines
 from dream_if.errors import InputError
 from dream_if.inference import load_network
 from dream_if.messages import configurations, explain, keys_of, read_configuration
@@ -282,7 +283,7 @@ def run_lightning(args: Sequence[str]) -> None:
         seed_everything_default=0,
         auto_configure_optimizers=False,
         trainer_defaults={
-            "callbacks": [RunMetrics(), FusedImages(), LastCheckpoint(), DataWait()],
+            "callbacks": [RunMetrics(), FusedImages(), LastCheckpoint(), DataWait(), EpochLines()],
             "enable_model_summary": False,  # it counts no operations of ours; RunMetrics tells the size
             "logger": {
                 "class_path": "lightning.pytorch.loggers.CSVLogger",

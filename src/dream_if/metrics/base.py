@@ -54,7 +54,8 @@ class FusionMetric(Metric):
         **kwargs: for `torchmetrics.Metric`.
 
     Raises:
-        InputError: for a convention that the metric does not have, or images of unequal sizes.
+        ValueError: for a convention that the metric does not have, images of unequal sizes, or images that are not in
+            [0, 1], such as grey levels of 0..255.
         TypeError: for images that are not floating-point.
     """
 
@@ -98,8 +99,8 @@ class FusionMetric(Metric):
 
     def update(self, fused: Tensor, visible: Tensor, infrared: Tensor) -> None:
         """Add a batch; shapes and ranges are in the class's docstring."""
-        check_triple(fused, visible, infrared)
         with shared_work(), torch.autocast(fused.device.type, enabled=False):
+            check_triple(fused, visible, infrared)
             values = self.score(fused, visible, infrared)
         if self.per_image:
             self.values.append(values)
