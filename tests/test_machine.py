@@ -1,4 +1,4 @@
-"""How many threads compute, on machines made up of files."""
+"""How many threads compute and how much memory there is, on machines made up of files."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from dream_if.errors import InputError
-from dream_if.machine import Threads, choose_threads, use_threads
+from dream_if.machine import Threads, choose_threads, free_memory, use_threads, used_memory
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -158,3 +160,22 @@ class TestCommand:
     def test_none_is_refused(self, run, workspace: Path) -> None:
         assert "threads must be 1 or more, got 0" in run("fit", "--config", "tiny.yaml", "--threads", 0).message
         assert not (workspace / "runs").exists()
+
+
+def test_a_control_group_limits_what_is_free(tmp_path: Path):
+    without = free_memory(CPU, tmp_path)
+    assert without > 0
+    groups = tmp_path / "sys/fs/cgroup"
+    groups.mkdir(parents=True)
+    (groups / "memory.max").write_text("max\n")
+    (groups / "memory.current").write_text("1\n")
+    assert free_memory(CPU, tmp_path) > 2**20
+    (groups / "memory.max").write_text(f"{3 * 2**20}\n")
+    (groups / "memory.current").write_text(f"{2 * 2**20}\n")
+    assert free_memory(CPU, tmp_path) == int(0.8 * 2**20)
+
+
+def test_what_this_process_holds_grows_with_what_it_takes():
+    before = used_memory(CPU)
+    held = torch.ones(64 * 2**20, dtype=torch.uint8)
+    assert used_memory(CPU) - before > 0.9 * len(held)
