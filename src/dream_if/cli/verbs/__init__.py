@@ -1,1 +1,1 @@
-"""The verbs of our own, one a module: `Options`, and `run`, whose docstring is the help."""
+"""The verbs of our own, a module each: `Options`, and `run`, which takes them and returns the exit status."""

@@ -48,12 +48,6 @@ class Options:
 def run(options: Options) -> int:
     """Serve a page on which two pictures are fused, until Ctrl-C.
 
-    Args:
-        options: see `dream-if app --help`.
-
-    Returns:
-        0.
-
     Raises:
         InputError: Something is wrong with the options, or Gradio is not installed.
     """

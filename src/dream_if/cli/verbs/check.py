@@ -25,9 +25,6 @@ def run(options: Options) -> int:
 
     Of a set that `dream-if prepare` wrote the checksums are compared.
 
-    Args:
-        options: see `dream-if check --help`.
-
     Returns:
         1 if a file is missing, unreadable or of another size than its partner, else 0.
 

@@ -45,12 +45,6 @@ class Options:
 def run(options: Options) -> int:
     """Write the test pairs of a data set corrupted, exactly as `test` and `predict` see them, for other methods.
 
-    Args:
-        options: see `dream-if degrade --help`.
-
-    Returns:
-        0.
-
     Raises:
         InputError: See `write_degraded`; or the condition is none.
     """

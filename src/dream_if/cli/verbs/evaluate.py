@@ -82,9 +82,6 @@ class Options:
 def run(options: Options) -> int:
     """Score folders of fused images, of any method, against their sources.
 
-    Args:
-        options: see `dream-if evaluate --help`.
-
     Returns:
         0, also where other shares are still to be scored, or 130 if it was interrupted.
 

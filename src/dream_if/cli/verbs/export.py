@@ -33,12 +33,6 @@ def run(options: Options) -> int:
 
     The file is compared with the network before it is written.
 
-    Args:
-        options: see `dream-if export --help`.
-
-    Returns:
-        0.
-
     Raises:
         InputError: Something is wrong with the options, a package is missing, or the file would not compute what the
             network does, or cannot be written.

@@ -57,12 +57,6 @@ class Options:
 def run(options: Options) -> int:
     """Draw a comparison of fused images with zoom boxes, or dominance maps, as papers show them.
 
-    Args:
-        options: see `dream-if figure --help`.
-
-    Returns:
-        0.
-
     Raises:
         InputError: A folder, scene, image, box or option cannot be used, or the figure cannot be written.
     """

@@ -100,9 +100,6 @@ def _sigterm_ends_in_order() -> Iterator[None]:
 def run(options: Options) -> int:
     """Fuse a visible and an infrared picture, two folders of them, or two videos, into pictures of the same size.
 
-    Args:
-        options: see `dream-if fuse --help`.
-
     Returns:
         0, or 1 if a pair could not be fused or a file has no partner.
 

@@ -13,14 +13,7 @@ class Options:
 
 
 def run(_: Options) -> int:
-    """List the fusion metrics: what each measures, which way is better, its range, conventions and source.
-
-    Args:
-        _: none.
-
-    Returns:
-        0.
-    """
+    """List the fusion metrics: what each measures, which way is better, its range, conventions and source."""
     for entry in catalogue():
         unit = f" {entry.unit}" if entry.unit else ""
         print(f"{entry.name}: {entry.direction} is better, {entry.lowest:g} to {entry.highest:g}{unit}")

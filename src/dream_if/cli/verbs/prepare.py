@@ -30,12 +30,6 @@ class Options:
 def run(options: Options) -> int:
     """Pack the pairs of a data set into a few files without compression, from which crops are read without decoding.
 
-    Args:
-        options: see `dream-if prepare --help`.
-
-    Returns:
-        0.
-
     Raises:
         InputError: See `prepare_pairs`.
     """

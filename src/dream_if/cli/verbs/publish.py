@@ -29,12 +29,6 @@ class Options:
 def run(options: Options) -> int:
     """Keep a run's best weights as two files, the weights and how they came about.
 
-    Args:
-        options: see `dream-if publish --help`.
-
-    Returns:
-        0.
-
     Raises:
         InputError: The run is not finished or damaged, or the output cannot be written.
     """

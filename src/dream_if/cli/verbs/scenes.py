@@ -24,12 +24,6 @@ class Options:
 def run(options: Options) -> int:
     """Write generated road scenes as image files: visible, infrared, and boxes of people and vehicles.
 
-    Args:
-        options: see `dream-if scenes --help`.
-
-    Returns:
-        0.
-
     Raises:
         InputError: A number is too small, or the folder is in use or cannot be written.
     """

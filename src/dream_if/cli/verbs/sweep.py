@@ -51,9 +51,6 @@ class Options:
 def run(options: Options) -> int:
     """Run the grid of a W&B sweep file here, without W&B; options after -- are added to the command of every point.
 
-    Args:
-        options: see `dream-if sweep --help`.
-
     Returns:
         0 if all points are finished, 1 if one has failed, 130 if it was interrupted.
 

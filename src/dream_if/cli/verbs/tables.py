@@ -104,12 +104,6 @@ class Options:
 def run(options: Options) -> int:
     """Make a table of the paper from finished runs, or by running methods on test sets.
 
-    Args:
-        options: see `dream-if tables --help`.
-
-    Returns:
-        0.
-
     Raises:
         InputError: A file, set, method or run is missing or cannot be used, or the output cannot be written.
     """
