@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 reproduce-table5 reproduce-severity reproduce-shift reproduce-efficiency reproduce-beyond weights bench lint test test-slow clean
+.PHONY: help install constraints demo reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 reproduce-table5 reproduce-severity reproduce-shift reproduce-efficiency reproduce-beyond weights bench lint test test-slow clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -14,6 +14,13 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	touch $@
+
+constraints:  ## constraints.txt anew: the newest releases that pyproject.toml allows, in a .venv of their own
+	rm -rf build/constraints
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/pip install --quiet --disable-pip-version-check ".[dev]"
+	build/constraints/bin/pip freeze --exclude dream-if > constraints.txt
+	rm -rf build/constraints
 
 demo: $(INSTALLED)  ## train on generated scenes, test, and draw one picture: minutes on two CPU cores
 	rm -rf runs/demo
@@ -108,8 +115,9 @@ lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint  ## lint, and all tests but the slow ones, two files at a time
+test: lint  ## lint, all tests but the slow ones, two files at a time, and the examples in docstrings
 	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest --quiet --doctest-modules src
 
 test-slow: $(INSTALLED)  ## the slow tests alone
 	$(BIN)/pytest -m slow

@@ -20,7 +20,7 @@ from dream_if.export import encode, trace
 from dream_if.export.formats import FORMATS, check_packages, describe, runner
 from dream_if.export.parity import expected, pictures
 from dream_if.inference import load_network
-from dream_if.inference.memory import forget_peak, peak_memory, used_memory
+from dream_if.machine import forget_peak, peak_memory, used_memory
 
 
 def seconds(call: Callable[[], object]) -> float:

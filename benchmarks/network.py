@@ -26,9 +26,8 @@ import yaml
 
 from benchmarks.network_case import ARMS, Arm, Case, Result, Turn, serve
 from benchmarks.network_proof import Proof, send_proofs
-from dream_if.files import write_atomically
-from dream_if.inference.memory import free_memory
-from dream_if.threads import choose_threads
+from dream_if.machine import choose_threads, free_memory
+from dream_if.storage import write_atomically
 
 CONTEXT: Any = multiprocessing.get_context("spawn")  # a fork would inherit memory, and CUDA allows none
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"

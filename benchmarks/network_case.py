@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.plain import plain
-from dream_if.inference.memory import peak_memory
 from dream_if.losses import FusionLoss
+from dream_if.machine import peak_memory
 from dream_if.models import DreamIF, FusionOutput
 from dream_if.models.restormer import MDTA, ChannelLayerNorm
 

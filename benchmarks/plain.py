@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from dream_if.models import DreamIF, FusionOutput
 from dream_if.models.dream_if import Encoder
 from dream_if.models.enhancement import PromptGenerator, RelativeDominance, RelativeEnhancement
-from dream_if.models.restormer import GDFN, MDTA, ChannelLayerNorm, TransformerBlock
+from dream_if.models.restormer import GDFN, MDTA, ChannelLayerNorm
+from dream_if.models.transformer_block import TransformerBlock
 
 __all__ = ["plain"]
 

@@ -17,6 +17,8 @@ import torch
 import yaml
 from PIL import Image
 
+from dream_if.cli.main import HINT, main
+
 torch.set_num_threads(1)
 
 TINY_NET = {"dim": 4, "num_blocks": [1, 1, 1, 1], "num_refinement_blocks": 1, "num_heads": [1, 1, 1, 1]}
@@ -96,7 +98,8 @@ class Outcome:
         assert len(lines) == 1, self.err
         assert "Traceback" not in self.err + self.out
         assert self.status == 2
-        return lines[0].removeprefix("dream-if: error: ")
+        assert lines[0].endswith(f" {HINT}")
+        return lines[0].removeprefix("dream-if: error: ").removesuffix(f" {HINT}")
 
 
 Run = Callable[..., Outcome]
@@ -105,8 +108,6 @@ Run = Callable[..., Outcome]
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """`run("fit", "--config", "tiny.yaml")` is `dream-if fit --config tiny.yaml`, in this process."""
-    from dream_if.cli import main
-
     # Lightning's handler holds on to the stderr of the test that imported it first, which is closed by now.
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).handlers.clear()

@@ -5,6 +5,8 @@ import errno
 import io
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from PIL import Image
 
 from dream_if.errors import InputError
 from dream_if.figures import panel
-from dream_if.files import write_atomically
+from dream_if.storage import write_atomically
 
 FIT = ("fit", "--config", "tiny.yaml")
 
@@ -268,6 +270,34 @@ def test_validate_writes_its_metrics(run, trained: Path, workspace: Path) -> Non
     validated = json.loads((workspace / "runs/dream-if/version_1/metrics.json").read_text())["validate"]["metrics"]
     for key in ("val/AG", "val/Qabf"):  # the loss differs: it has left the warm-up
         assert validated[key] == pytest.approx(fitted[key], rel=1e-6)
+
+
+def test_a_point_of_a_wandb_sweep_keeps_all_its_settings(workspace: Path) -> None:
+    """As `wandb agent` starts it, in a process of its own: what the sweep varies comes from a file, and is locked."""
+    pytest.importorskip("wandb")
+    (workspace / "rd.yaml").write_text("group: rd\nmodel: {net: {use_ce: false, use_se: false}}\n")
+    point = {"config": {"value": "rd.yaml"}, "data.batch_size": {"value": 2}}
+    (workspace / "point.yaml").write_text(yaml.safe_dump({"wandb_version": 1, **point}))
+    options = ("--config", "rd.yaml", "--data.batch_size", "2", "--trainer.logger", "WandbLogger")
+    program = (
+        "import json, sys, wandb\nfrom dream_if.cli import main\nstatus = main(sys.argv[1:])\n"
+        "print(json.dumps(dict(wandb.run.config)))\nsys.exit(status)"
+    )
+    agent = {
+        "WANDB_MODE": "offline", "WANDB_SWEEP_ID": "swp", "WANDB_RUN_ID": "run1",
+        "WANDB_SWEEP_PARAM_PATH": str(workspace / "point.yaml"), "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", program, *FIT, *options], env=os.environ | agent, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "locked" not in done.stderr + done.stdout
+    logged = json.loads(next(line for line in reversed(done.stdout.splitlines()) if line.startswith("{")))
+    assert logged["config"] == "rd.yaml"
+    assert logged["data.batch_size"] == 2
+    assert logged["model.net.use_ce"] is False
+    assert logged["model.loss.weights.gradient"] == 3.0
+    assert logged["trainer.max_epochs"] == 1
 
 
 def test_wandb_is_one_flag(run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

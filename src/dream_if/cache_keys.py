@@ -1,8 +1,7 @@
-"""Hashes of what a score depends on, so that none outlives a change of it."""
+"""Hashes of code, classes and networks that a score depends on, so that none outlives a change of them."""
 
 import hashlib
 import inspect
-import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -15,37 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from dream_if.errors import InputError
+from dream_if.storage import file_digest
 
 __all__ = [
-    "cache_key",
-    "file_digest",
     "maker_digest",
     "package_digest",
     "source_digest",
     "state_digest",
     "thing_digest",
 ]
-
-
-def cache_key(parts: Any) -> str:
-    """One text for all that something depends on.
-
-    Args:
-        parts: lists, mappings, texts and numbers; anything else counts by its text.
-    """
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file.
-
-    Raises:
-        InputError: It cannot be read.
-    """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
 def package_digest(packages: Iterable[ModuleType]) -> str:

@@ -9,7 +9,7 @@ import io
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter, ModelCheckpoint
 from lightning.pytorch.cli import SaveConfigCallback
-from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.plugins import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from PIL import Image
@@ -27,8 +27,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from dream_if.errors import InputError
 from dream_if.figures import panel
-from dream_if.files import make_folder, write_atomically
+from dream_if.pixels import image_png, to_8_bit
+from dream_if.storage import make_folder, write_atomically
 
 __all__ = [
     "BestCheckpoint",
@@ -140,8 +142,23 @@ class RunConfig(SaveConfigCallback):
         """Write the file and log its content; Lightning calls this on the first process alone."""
         text = self.parser.dump(self.config, skip_none=False, format="yaml")
         write_atomically(run_directory(trainer) / "config.yaml", text.encode())
+        settings = dict(_flat(yaml.safe_load(text)))
         for logger in trainer.loggers:
-            logger.log_hyperparams({"config": yaml.safe_load(text)})
+            logger.log_hyperparams({key: value for key, value in settings.items() if key not in _known(logger)})
+
+
+def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Each setting by its full name, such as ``model.net.dim``."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def _known(logger: Logger) -> Collection[str]:
+    """Settings that a tracker has already: those of a sweep's point, which W&B lets nobody write to."""
+    return dict(logger.experiment.config) if isinstance(logger, WandbLogger) else ()
 
 
 class RunMetrics(Callback):
@@ -314,7 +331,7 @@ class ImagePanels(Callback):
 
     def __init__(self, count: int = 3, every_n_epochs: int = 1) -> None:
         if every_n_epochs < 1:
-            raise ValueError(f"panels.every_n_epochs must be 1 or more, got {every_n_epochs}.")
+            raise InputError(f"panels.every_n_epochs must be 1 or more, got {every_n_epochs}.")
         self.count = count
         self.every_n_epochs = every_n_epochs
         self.rows: list[dict[str, Tensor]] = []
@@ -408,7 +425,4 @@ class FusedImages(BasePredictionWriter):
         """Write the batch's images."""
         folder = self.folder / trainer.datamodule.test_sets[dataloader_idx]  # type: ignore[attr-defined]  # lightning's
         for name, fused in zip(batch["name"], prediction.fused, strict=True):
-            pixels = (fused.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-            buffer = io.BytesIO()
-            Image.fromarray(pixels).save(buffer, "png")
-            write_atomically(folder / f"{name}.png", buffer.getvalue())
+            write_atomically(folder / f"{name}.png", image_png(to_8_bit(fused).permute(1, 2, 0).cpu().numpy()))

@@ -19,6 +19,7 @@ from torchmetrics import MeanMetric
 
 from dream_if.baselines import BASELINES
 from dream_if.dominance import STATISTICS, ShuffledMaps, dominance_statistics
+from dream_if.errors import InputError
 from dream_if.losses import FusionLoss, LossWeights
 from dream_if.metrics import TABLE_METRICS, fusion_metrics
 from dream_if.models import DreamIF, FusionOutput
@@ -100,10 +101,10 @@ class FusionTask(LightningModule):
     ) -> None:
         super().__init__()
         if not 0 <= warmup < 1:
-            raise ValueError(f"warmup is a share of all steps, 0 or more and below 1, got {warmup}.")
+            raise InputError(f"warmup is a share of all steps, 0 or more and below 1, got {warmup}.")
         unknown = set(compare) - set(BASELINES) - {SHUFFLED}
         if unknown:
-            raise ValueError(f"compare takes {', '.join(BASELINES)}, {SHUFFLED}; got {', '.join(sorted(unknown))}.")
+            raise InputError(f"compare takes {', '.join(BASELINES)}, {SHUFFLED}; got {', '.join(sorted(unknown))}.")
         # Plain values alone, so that a checkpoint loads with weights_only; the rest stands in the run's config.yaml.
         self.save_hyperparameters({"net": net.config, "_instantiator": "lightning.pytorch.cli.instantiate_module"})
         self.net = net
@@ -285,7 +286,7 @@ class FusionTask(LightningModule):
         optimizer = self.optimizer(groups)
         steps = self.trainer.estimated_stepping_batches
         if math.isinf(steps):
-            raise ValueError("The learning-rate schedule needs an end: set trainer.max_epochs or trainer.max_steps.")
+            raise InputError("The learning-rate schedule needs an end: set trainer.max_epochs or trainer.max_steps.")
         rising = round(self.warmup * steps)
         peak = max(group["lr"] for group in optimizer.param_groups)
         cosine = CosineAnnealingLR(optimizer, max(1, int(steps) - rising), eta_min=self.final_lr * peak)

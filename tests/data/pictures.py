@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image as PILImage
 
-from dream_if.data.layouts import Pair
+from dream_if.storage import Pair
 
 
 def smooth(height: int = 96, width: int = 120, channels: int = 3, seed: int = 0) -> np.ndarray:

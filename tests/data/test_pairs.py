@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from dream_if.data.layouts import Pair
 from dream_if.data.pairs import PairedImages, PairFiles, collate
 from dream_if.errors import InputError
+from dream_if.storage import Pair
 from tests.data.pictures import smooth, write, write_pair
 
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dream_if.export import ExportedFusion
+from dream_if.export import ExportedFusion, trace
 from dream_if.export.graph import mirrored
+from dream_if.models import DreamIF
 
 
 @pytest.mark.parametrize("step", [8, 16])
@@ -42,3 +43,17 @@ def test_strips_and_sizes_of_the_example_are_not_in_the_trace(program) -> None:
         batch, channels, height, width = node.meta["val"].shape
         assert isinstance(channels, int)
         assert not any(isinstance(size, int) for size in (batch, height, width))
+
+
+def test_a_network_of_stride_2_that_weighs_is_traced() -> None:
+    torch.manual_seed(0)
+    net = DreamIF(4, [1, 0, 0, 0], 1, [1, 1, 1, 1], stride=2, dominance="weighing").eval()
+    traced = trace(net, dominance=True).module()
+    for height, width in ((17, 17), (33, 26), (64, 32)):
+        visible, infrared = torch.rand(1, 3, height, width), torch.rand(1, 1, height, width)
+        with torch.no_grad():
+            fused, of_visible, of_infrared = traced(visible, infrared)
+            expected = net(visible, infrared)
+        torch.testing.assert_close(fused, expected.fused.clamp(0, 1))
+        torch.testing.assert_close(of_visible, expected.dominance_visible[0])
+        torch.testing.assert_close(of_infrared, expected.dominance_infrared[0])

@@ -74,10 +74,11 @@ class TestTiles:
         assert image.max() - image.min() == pytest.approx(0.2, abs=1e-4)
         assert image.diff(dim=-1).abs().max() < 0.2 * 1.7 / 56  # a cosine ramp is at most pi/2 as steep as a line
 
-    def test_tiles_look_like_the_whole_image(self, tiny_net):
+    @pytest.mark.parametrize("form", [{}, {"stride": 2, "dominance": "weighing"}], ids=str)
+    def test_tiles_look_like_the_whole_image(self, tiny_net, form):
         """Global attention and prompts are those of the image, so that its tiles are as bright as they were whole."""
         torch.manual_seed(0)
-        net = DreamIF(**tiny_net)
+        net = DreamIF(**tiny_net, **form)
         with torch.no_grad():
             for name, weight in net.named_parameters():
                 if name.endswith(("project_out.weight", "components")):

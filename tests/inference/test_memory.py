@@ -5,13 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from dream_if.errors import InputError
-from dream_if.inference.memory import SPARE, bytes_per_pixel, free_memory, parse_memory, used_memory
+from dream_if.inference.memory import SPARE, bytes_per_pixel, parse_memory
 from dream_if.models import DreamIF
-
-CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
@@ -37,25 +34,6 @@ def test_what_is_no_amount_is_shown(given):
     with pytest.raises(InputError) as raised:
         parse_memory(given)
     assert str(raised.value) == f"max-memory: expected an amount such as 4G or 900M, got {given!r}."
-
-
-def test_a_control_group_limits_what_is_free(tmp_path: Path):
-    without = free_memory(CPU, tmp_path)
-    assert without > 0
-    groups = tmp_path / "sys/fs/cgroup"
-    groups.mkdir(parents=True)
-    (groups / "memory.max").write_text("max\n")
-    (groups / "memory.current").write_text("1\n")
-    assert free_memory(CPU, tmp_path) > 2**20
-    (groups / "memory.max").write_text(f"{3 * 2**20}\n")
-    (groups / "memory.current").write_text(f"{2 * 2**20}\n")
-    assert free_memory(CPU, tmp_path) == int(0.8 * 2**20)
-
-
-def test_what_this_process_holds_grows_with_what_it_takes():
-    before = used_memory(CPU)
-    held = torch.ones(64 * 2**20, dtype=torch.uint8)
-    assert used_memory(CPU) - before > 0.9 * len(held)
 
 
 def test_precision_strips_and_parts_count():

@@ -214,6 +214,21 @@ class TestRefused:
             with pytest.raises(InputError, match=r"damaged or cut short|not a picture"):
                 read_picture(path)
 
+    def test_a_flipped_bit_in_a_png_is_no_other_picture(self, texture, tmp_path):
+        """Whatever a full decode by Pillow refuses is refused; half a picture would be fused without a word."""
+        path = tmp_path / "flipped.png"
+        Image.fromarray(texture(96, 96, 3)).save(path)
+        data, rng = path.read_bytes(), random.Random(0)
+        start = data.index(b"IDAT") + 4
+        for _ in range(40):
+            flipped = bytearray(data)
+            flipped[rng.randrange(start, len(data) - 16)] ^= 1 << rng.randrange(8)
+            path.write_bytes(flipped)
+            with pytest.raises(Exception), Image.open(path) as image:  # noqa: B017, PT011  (it raises anything)
+                image.load()
+            with pytest.raises(InputError, match="damaged or cut short"):
+                read_picture(path)
+
 
 INPUTS = 1200
 
@@ -268,6 +283,8 @@ def test_mutated_files_are_read_or_refused(texture, tmp_path):
         except InputError:
             continue
         read += 1
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()  # raises, if a full decode refuses it
         assert picture.pixels.ndim == 3
         assert picture.pixels.shape[2] in (1, 3)
         assert min(picture.size) >= 16

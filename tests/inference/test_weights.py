@@ -131,6 +131,24 @@ class TestDamaged:
             load_network(tmp_path / "best.ckpt")
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers(net, tmp_path, wrong):
+    held = checkpoint(net)
+    name = next(iter(held["state_dict"]))
+    held["state_dict"][name] = torch.full_like(held["state_dict"][name], wrong)
+    torch.save(held, tmp_path / "best.ckpt")
+    with pytest.raises(InputError, match=rf"hold NaN or infinity, first {name.removeprefix('net.')}; its training has"):
+        load_network(tmp_path / "best.ckpt")
+
+
+@pytest.mark.parametrize("wrong", [{"num_blocks": [4_000_000, 1, 1, 1]}, {"dim": 2_000_000}, {"num_blocks": "many"}])
+def test_settings_that_would_take_all_memory(net, tmp_path, wrong):
+    save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, tmp_path / "huge.safetensors")
+    (tmp_path / "huge.json").write_text(json.dumps({"net": net.config | wrong}))
+    with pytest.raises(InputError, match="are not those of one DreamIF network"):
+        load_network(tmp_path / "huge.safetensors")
+
+
 def test_the_digest_is_of_the_network_not_of_the_file(net, weights, tmp_path):
     torch.save(checkpoint(net), tmp_path / "best.ckpt")
     assert digest(load_network(weights)) == digest(load_network(tmp_path / "best.ckpt"))

@@ -56,6 +56,22 @@ def test_grey_is_its_own_luminance_and_quantised_before_mixing():
     assert luminance(colour).item() == math.floor(0.298936 * 11 + 0.587043 * 21 + 0.114021 * 31 + 0.5)
 
 
+@pytest.mark.parametrize("wrong", ["fused", "visible", "infrared"])
+def test_grey_levels_in_place_of_unit_values_are_refused(wrong, batch):
+    """SSIM of images in 0..255, all clipped to white, was 1.777 without a word."""
+    images = dict(zip(("fused", "visible", "infrared"), batch, strict=True))
+    images[wrong] = images[wrong] * 255
+    with pytest.raises(ValueError, match=rf"in \[0, 1\], got {wrong} with values up to \d+.*; divide"):
+        _metric("SSIM").update(**images)
+
+
+def test_a_network_may_leave_the_range_a_little(batch):
+    fused, visible, infrared = batch
+    metric = _metric("SSIM")
+    metric.update(fused * 1.5 - 0.2, visible, infrared)
+    assert metric.compute().isfinite()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_one_by_one_equals_batched(name, batch):
     batch = _large_enough(name, batch)

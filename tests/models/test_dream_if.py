@@ -1,5 +1,7 @@
 """The whole network: sizes, switches, what each source may influence, saving and loading."""
 
+import copy
+import pickle
 from itertools import product
 from pathlib import Path
 
@@ -112,6 +114,19 @@ def test_the_second_call_of_a_compiled_network_compiles_nothing(monkeypatch: pyt
         first = net(*pair(16, 24)).fused
         with torch.compiler.set_stance("fail_on_recompile"):
             torch.testing.assert_close(net(*pair(16, 24)).fused, first)
+
+
+def test_a_copy_of_a_compiled_network_fuses_with_its_own_weights() -> None:
+    net = DreamIF(**TINY).eval()
+    net.compile(backend="eager")
+    with torch.inference_mode():
+        fused = net(*pair(16, 24)).fused
+        copied, pickled = copy.deepcopy(net), pickle.loads(pickle.dumps(net))
+        torch.testing.assert_close(pickled(*pair(16, 24)).fused, fused)
+        for weight in copied.parameters():
+            weight.zero_()
+        assert copied(*pair(16, 24)).fused.unique().numel() == 1
+        torch.testing.assert_close(net(*pair(16, 24)).fused, fused)
 
 
 @pytest.mark.parametrize("switches", INVALID)

@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dream_if.models.restormer import GDFN, MDTA, ChannelLayerNorm, Downsample, TransformerBlock, Upsample
+from dream_if.models.restormer import GDFN, MDTA, ChannelLayerNorm, Downsample, Upsample
+from dream_if.models.transformer_block import TransformerBlock
 
 
 def plain_layer_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

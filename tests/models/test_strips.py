@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dream_if.models import DreamIF, strips
-from dream_if.models.restormer import TransformerBlock
+from dream_if.models.transformer_block import TransformerBlock
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from torch import nn
 
 from dream_if.models import DreamIF
 from dream_if.models.enhancement import PromptGenerator
-from dream_if.models.restormer import TransformerBlock
 from dream_if.models.tiled import TiledImage, of_whole_image, stretched
+from dream_if.models.transformer_block import TransformerBlock
 
 WHOLE = (48, 64)
 PARTS = [(rows, columns) for rows in (slice(0, 16), slice(16, 48)) for columns in (slice(0, 40), slice(40, 64))]
@@ -45,7 +45,7 @@ def pointwise(module: nn.Module) -> nn.Module:
 
 @pytest.mark.parametrize("by_strips", [False, True])
 def test_attention_is_that_over_the_whole_image(monkeypatch, by_strips):
-    monkeypatch.setattr("dream_if.models.restormer.worth_it", lambda *_: by_strips)
+    monkeypatch.setattr("dream_if.models.transformer_block.worth_it", lambda *_: by_strips)
     block = pointwise(TransformerBlock(8, 2, 2.0))
     block.attention.temperature.data *= 10
     features = torch.randn(2, 8, *WHOLE) + torch.randn(8, 1, 1) * torch.linspace(-3, 3, WHOLE[1])  # tiles differ

@@ -72,8 +72,7 @@ def test_the_order_of_the_rows_is_that_of_their_means_over_sets(run, write_known
 
 
 def test_where_lower_is_better_the_lowest_comes_first_and_is_ahead(run, write_known, monkeypatch):
-    for module in ("ablation", "table4_summary"):
-        monkeypatch.setattr(f"dream_if.tables.{module}.higher_is_better", {"AG": True, "Qabf": False}.get)
+    monkeypatch.setattr("dream_if.reports.ablation.higher_is_better", {"AG": True, "Qabf": False}.get)
     write_known({"road": 40, "city": 40}, {"rd_ce_se": {"road": 0.3, "city": 0.5}, "rd": {"road": 0.3}})
     text = run("tables", "4").out
     orders = lines_of(text, ORDER)

@@ -1,11 +1,13 @@
 """Table 4 with its controls: the full network against them, in one family of tests with the rows against base."""
 
+import shutil
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from tests.reports.reading import lines_of_csv, sections
-from tests.runs.made_runs import METRICS, ROWS, SETS, SHUFFLED, scores_of
+from tests.runs.made_runs import METRICS, ROWS, SETS, SHUFFLED, scores_of, write_run
 
 SEEDS = (0, 1, 2)
 ALL = ("frozen", "plain", SHUFFLED)
@@ -95,3 +97,14 @@ def test_a_note_tells_what_the_controls_are(made):
 def test_without_controls_nothing_tells_of_them(run, write_ablation):
     write_ablation()
     assert "control" not in run("tables", "4").out
+
+
+def test_an_image_that_a_control_has_no_value_for_is_left_out_of_its_test_alone(run, write_ablation):
+    runs = write_ablation(controls=ALL) / "deep"
+    scores = scores_of("frozen", 1)
+    scores["llvip"][3, 1] = np.nan
+    shutil.rmtree(runs / "frozen-1")
+    write_run(runs / "frozen-1", "frozen", 1, scores=scores)
+    assert "so many are: Qabf on llvip (control: frozen 1)." in run("tables", "4").out
+    images = [lines_of_csv(other)["llvip", "rd_ce_se", "Qabf"]["images"] for other in ("base", *ALL)]
+    assert images == ["12", "11", "12", "12"]

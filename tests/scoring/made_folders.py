@@ -2,13 +2,12 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dream_if.evaluation.command import run
+from dream_if.cli.verbs.evaluate import Options, run
 
 
 def save(path: Path, array: np.ndarray) -> None:
@@ -62,7 +61,7 @@ def options(folders):
             "resize": False,
             "out": folders / "out",
         }
-        return SimpleNamespace(**{**given, **changes})
+        return Options(**{**given, **changes})
 
     return made
 

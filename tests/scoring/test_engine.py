@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dream_if.evaluation.command import run
+from dream_if.cli.verbs.evaluate import run
 from dream_if.metrics import METRICS, fusion_metrics
 from dream_if.scoring import engine, evaluate
 from dream_if.scoring.journal import Journal
@@ -153,9 +153,8 @@ def test_a_journal_cut_anywhere_gives_the_same_files(scored, folders):
 def test_a_killed_process_goes_on(folders):
     script = """
 import sys, time
-from types import SimpleNamespace
 from dream_if.scoring import engine
-from dream_if.evaluation.command import run
+from dream_if.cli.verbs.evaluate import Options, run
 original = engine._Worker.score
 def slow(*args):
     time.sleep(0.15)
@@ -163,7 +162,7 @@ def slow(*args):
 engine._Worker.score = slow
 options = dict(visible="vi", infrared="ir", fused=["mix=mix", "max=max"], metrics="AG,EN", convention="dream_if",
                lpips_weights=None, device="cpu", batch_size=1, resize=False, out="out", threads=1, share="1/1")
-sys.exit(run(SimpleNamespace(**options)))
+sys.exit(run(Options(**options)))
 """
     command = [sys.executable, "-c", script]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -10,8 +10,8 @@ import time
 import pytest
 import torch
 
+from dream_if.cli.verbs.evaluate import run
 from dream_if.errors import InputError
-from dream_if.evaluation.command import run
 from dream_if.scoring import engine
 from dream_if.scoring.parallel import Share, one_torch_thread, spread
 
@@ -141,11 +141,10 @@ def test_without_a_share_only_what_others_left_is_computed(options, folders, who
 def test_two_processes_at_a_time_give_the_files_of_one(folders, whole):
     script = f"""
 import sys
-from types import SimpleNamespace
-from dream_if.evaluation.command import run
+from dream_if.cli.verbs.evaluate import Options, run
 options = dict(visible="vi", infrared="ir", fused=["mix=mix", "max=max"], metrics="{METRICS}", convention="dream_if",
                lpips_weights=None, device="cpu", threads=1, batch_size=2, resize=False, out="out", share=sys.argv[1])
-sys.exit(run(SimpleNamespace(**options)))
+sys.exit(run(Options(**options)))
 """
     processes = [
         subprocess.Popen([sys.executable, "-c", script, share], cwd=folders, stdout=subprocess.PIPE, text=True)

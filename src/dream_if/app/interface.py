@@ -14,6 +14,7 @@ from dream_if.app.examples import Example
 from dream_if.app.offline import OfflineOnly
 from dream_if.errors import InputError
 from dream_if.inference.values import COLOURS
+from dream_if.storage import IMAGE_ENDINGS
 
 __all__ = ["build", "serve"]
 
@@ -31,7 +32,6 @@ TITLES = {
     "low_contrast": "Low contrast (infrared)",
     "jpeg": "JPEG compression",
 }
-ENDINGS = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"]
 QUEUE = 16  # visitors who may wait for their turn; one fusion goes on at a time
 
 ABOUT = """\
@@ -157,7 +157,7 @@ def serve(page: gr.Blocks, host: str, port: int | None, share: bool) -> gr.Block
 
 
 def _upload(label: str, name: str) -> gr.File:
-    return gr.File(label=label, file_types=ENDINGS, height=140, elem_id=name)
+    return gr.File(label=label, file_types=list(IMAGE_ENDINGS), height=140, elem_id=name)
 
 
 def _picture(label: str, name: str) -> gr.Image:

@@ -16,9 +16,10 @@ from typing import Literal, NamedTuple, TypeAlias, cast
 import numpy as np
 
 from dream_if.data.alignment import Shift, estimate_shift
-from dream_if.data.layouts import SPLITS, Pair, Place, assign_splits, detect_layout, locate, match
+from dream_if.data.layouts import SPLITS, Place, assign_splits, detect_layout, locate
 from dream_if.data.pairs import Image, decode_image
 from dream_if.errors import InputError
+from dream_if.storage import Pair, match
 
 __all__ = ["Finding", "Report", "SplitSummary", "check_pairs", "format_report"]
 

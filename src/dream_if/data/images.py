@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from dream_if.errors import InputError
+from dream_if.pixels import to_8_bit
 
 __all__ = ["MIN_SIZE", "Image", "decode_image", "read_image", "to_image", "to_tensor"]
 
@@ -203,5 +204,4 @@ def to_image(tensor: Tensor) -> Image:
     Returns:
         (H, W, C) uint8. Of an image that :func:`to_tensor` made from 8 bit it is that image again.
     """
-    levels = (tensor.clamp(0, 1) * 255).round().to(torch.uint8)
-    return cast(Image, levels.permute(1, 2, 0).cpu().numpy())
+    return cast(Image, to_8_bit(tensor).permute(1, 2, 0).cpu().numpy())

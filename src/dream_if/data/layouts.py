@@ -28,19 +28,17 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 from dream_if.errors import InputError
+from dream_if.storage import IMAGE_ENDINGS, Pair, list_folder, match
 
 __all__ = [
     "HELD_OUT_FRACTION",
     "LAYOUTS",
     "SPLITS",
     "Layout",
-    "Matches",
-    "Pair",
     "Place",
     "Split",
     "assign_splits",
@@ -48,7 +46,6 @@ __all__ = [
     "find_pairs",
     "held_out",
     "locate",
-    "match",
 ]
 
 Split: TypeAlias = Literal["train", "val", "test"]
@@ -68,7 +65,6 @@ _VISIBLE = frozenset({"vi", "vis", "visible"})
 _INFRARED = frozenset({"ir", "infrared", "thermal"})
 _ROADSCENE_VISIBLE = frozenset({"crop_lr_visible"})
 _ROADSCENE_INFRARED = frozenset({"cropinfrared"})
-_IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 _MOST_NAMED = 20
 
 _LLVIP_HELP = (
@@ -79,67 +75,8 @@ _LLVIP_HELP = (
 )
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A visible and an infrared file of the same scene; ``name`` is their common stem."""
-
-    name: str
-    visible: Path
-    infrared: Path
-
-
-class Matches(NamedTuple):
-    """What two folders hold together, by stem.
-
-    ``ambiguous`` lists the files that share folder and stem (``a.png``, ``a.jpg``); their stems are in no pair.
-    """
-
-    pairs: list[Pair]
-    without_infrared: list[Path]
-    without_visible: list[Path]
-    ambiguous: list[list[Path]]
-
-
-def _entries(folder: Path) -> list[Path]:
-    """What lies in a folder, without the dot files, which are side files of some systems."""
-    try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be listed ({error.strerror or error}).") from error
-
-
 def _subfolders(folder: Path) -> list[Path]:
-    return [entry for entry in _entries(folder) if entry.is_dir()]
-
-
-def _images(folder: Path) -> dict[str, list[Path]]:
-    """Stem -> the image files with that stem."""
-    found: dict[str, list[Path]] = {}
-    for entry in _entries(folder):
-        if entry.suffix.lower() in _IMAGE_ENDINGS and entry.is_file():
-            found.setdefault(entry.stem, []).append(entry)
-    return found
-
-
-def match(visible: Path, infrared: Path) -> Matches:
-    """Pair the images of two folders by stem; nothing is raised for what does not match.
-
-    Args:
-        visible: Folder of visible images.
-        infrared: Folder of infrared images.
-
-    Returns:
-        Pairs sorted by name, and what could not be paired.
-    """
-    seen, heated = _images(visible), _images(infrared)
-    ambiguous = [sorted(files) for group in (seen, heated) for _, files in sorted(group.items()) if len(files) > 1]
-    unclear = {files[0].stem for files in ambiguous}
-    return Matches(
-        pairs=[Pair(stem, seen[stem][0], heated[stem][0]) for stem in sorted((seen.keys() & heated.keys()) - unclear)],
-        without_infrared=[seen[stem][0] for stem in sorted(seen.keys() - heated.keys())],
-        without_visible=[heated[stem][0] for stem in sorted(heated.keys() - seen.keys())],
-        ambiguous=ambiguous,
-    )
+    return [entry for entry in list_folder(folder) if entry.is_dir()]
 
 
 def _named(names: Iterable[object]) -> str:
@@ -315,7 +252,7 @@ def _listed(path: Path, known: Iterable[str]) -> set[str]:
         name = line.split("#", 1)[0].strip()
         stem, ending = os.path.splitext(name)
         if name:
-            names.add(stem if ending.lower() in _IMAGE_ENDINGS else name)
+            names.add(stem if ending.lower() in IMAGE_ENDINGS else name)
     if not names:
         raise InputError(f"{path}: names no pair; write one stem per line, or remove the list.")
     unknown = sorted(names - set(known))

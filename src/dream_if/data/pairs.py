@@ -29,8 +29,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from dream_if.data.images import MIN_SIZE, Image, decode_image, read_image, to_tensor
-from dream_if.data.layouts import Pair
 from dream_if.errors import InputError
+from dream_if.storage import Pair
 
 __all__ = [
     "MIN_SIZE",

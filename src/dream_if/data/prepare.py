@@ -1,19 +1,15 @@
-"""From image files to a prepared set, see :mod:`dream_if.data.prepared`: the ``dream-if prepare`` command."""
+"""From image files to a prepared set, see :mod:`dream_if.data.prepared`."""
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from dream_if.data.images import Image
-from dream_if.data.layouts import SPLITS, Pair, Split, assign_splits, detect_layout, find_pairs, locate, match
+from dream_if.data.layouts import SPLITS, Split, assign_splits, detect_layout, find_pairs, locate
 from dream_if.data.pairs import PairFiles
 from dream_if.data.prepared import (
     ALIGNMENT,
@@ -22,16 +18,16 @@ from dream_if.data.prepared import (
     Entry,
     Manifest,
     SplitEntry,
-    describe,
     is_prepared,
     packed_name,
     read_manifest,
     serialise,
 )
 from dream_if.errors import InputError
-from dream_if.threads import choose_threads
+from dream_if.machine import choose_threads
+from dream_if.storage import Pair, atomic_folder, match, refuse_used_folder
 
-__all__ = ["prepare", "prepare_pairs"]
+__all__ = ["prepare_pairs"]
 
 _ROUND = 4  # pairs that each thread decodes before they are written: what is held in memory at once
 
@@ -166,8 +162,7 @@ def prepare_pairs(
                         "or name another."
                     )
         return there, False
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: expected a new or empty folder for the prepared set, found one in use; name another.")
+    refuse_used_folder(out, "the prepared set")
     total, done = sum(map(len, pairs.values())), 0
 
     def advance() -> None:
@@ -177,54 +172,10 @@ def prepare_pairs(
             progress(done, total)
 
     part = out.with_name(f"{out.name}.part")
-    try:
-        part.mkdir(parents=True)
-    except FileExistsError as error:
-        raise InputError(
-            f"{part}: is there already, so another 'dream-if prepare' is at work or was killed; in the latter case "
-            "remove it."
-        ) from error
-    except OSError as error:
-        raise InputError(f"{part}: cannot be made ({error.strerror}); name another folder.") from error
-    try:
+    with atomic_folder(out, part):
         written = {split: _write_split(part, split, own, advance) for split, own in pairs.items()}
         manifest = Manifest(source, known, written)
         with (part / "manifest.json").open("wb") as file:
             file.write(serialise(manifest))
             _settle(file)
-        os.replace(part, out)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror}); nothing was kept. Make room.") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return manifest, True
-
-
-def prepare(data: str, out: str, layout: str | None = None, splits: list[Split] | None = None) -> int:
-    """Pack the pairs of a data set into a few files without compression, from which crops are read without decoding.
-
-    Args:
-        data: folder of the set.
-        out: folder to make; name it with --data.root in place of the other. It takes 4 bytes a pixel with 8-bit files.
-        layout: how the set is arranged: llvip, msrs, m3fd, roadscene, tno or folder; found out by itself if left out.
-        splits: such as [train,val]; all that the set has if left out.
-
-    Returns:
-        0.
-    """
-    columns = (TextColumn("pairs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("pairs", total=None)
-        manifest, written = prepare_pairs(
-            Path(data).expanduser(),
-            Path(out).expanduser(),
-            layout,
-            splits,
-            lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    print(f"{out}: {describe(manifest)}")
-    if written:
-        print(f"Use it with --data.root {out}")
-    else:
-        print("It was there already, with the pairs of the folder: nothing was done. Remove it to prepare it anew.")
-    return 0

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch.utils.data import Dataset, DistributedSampler
 
-__all__ = ["Mix", "TrainingSampler", "WithoutDuplicates"]
+__all__ = ["Mix", "TrainingSampler", "WithoutDuplicates", "spread_evenly"]
 
 Mix: TypeAlias = Literal["proportional", "equal"]
 
@@ -88,3 +88,13 @@ class WithoutDuplicates(DistributedSampler[Any]):
     def __iter__(self) -> Iterator[int]:
         """Positions of this process's share."""
         return iter(self.positions)
+
+
+def spread_evenly(count: int, of: int) -> list[int]:
+    """So many of the positions 0 to ``of`` - 1, at even distances; all of them where there are no more.
+
+    >>> spread_evenly(3, 10)
+    [1, 5, 8]
+    """
+    count = min(count, of)
+    return [(2 * k + 1) * of // (2 * count) for k in range(count)]

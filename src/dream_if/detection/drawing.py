@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 from torchvision.utils import draw_bounding_boxes
 
 from dream_if.detection.labels import Boxes
 from dream_if.detection.training import Detections
+from dream_if.pixels import to_8_bit
 
 __all__ = ["draw_boxes", "draw_detections"]
 
@@ -27,7 +27,7 @@ def draw_boxes(image: Tensor, boxes: Boxes, names: Sequence[str], *, write: bool
     Returns:
         (3, H, W) uint8.
     """
-    levels = (image.clamp(0, 1) * 255).round().to(torch.uint8)
+    levels = to_8_bit(image)
     if not len(boxes.classes):
         return levels
     classes = boxes.classes.tolist()

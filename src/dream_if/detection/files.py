@@ -16,7 +16,7 @@ from dream_if.data.layouts import Split
 from dream_if.detection.labels import Boxes
 from dream_if.detection.training import Detections
 from dream_if.errors import InputError
-from dream_if.files import write_atomically
+from dream_if.storage import write_atomically
 
 __all__ = ["image_file", "read_found", "write_data_yaml", "write_found", "write_labels"]
 

@@ -1,17 +1,17 @@
 """What detectors found in test images, side by side for all rows, for people to look at."""
 
-import io
 from pathlib import Path
 
 import torch
-from PIL import Image as PillowImage
 from torchvision.utils import make_grid
 
 from dream_if.data.pairs import read_image, to_tensor
+from dream_if.data.sampling import spread_evenly
 from dream_if.detection.drawing import draw_detections
 from dream_if.detection.files import read_found
 from dream_if.detection.runs import DetectionResults
-from dream_if.files import write_atomically
+from dream_if.pixels import image_png
+from dream_if.storage import write_atomically
 
 __all__ = ["LEAST_SCORE", "draw_found"]
 
@@ -39,8 +39,7 @@ def draw_found(results: DetectionResults, count: int, folder: Path) -> list[Path
     seed = results.settings.seeds[0]
     for name, ours in results.sets.items():
         pictures = ours.pictures["test"]
-        shown = min(count, len(pictures))
-        for number in ((2 * k + 1) * len(pictures) // (2 * shown) for k in range(shown)):
+        for number in spread_evenly(count, len(pictures)):
             tiles = []
             for row in results.plan.rows:
                 picture = results.data[name, row.name].pictures["test"][number]
@@ -49,8 +48,6 @@ def draw_found(results: DetectionResults, count: int, folder: Path) -> list[Path
                 tiles.append(draw_detections(image, found, picture.boxes, ours.names, LEAST_SCORE))
             columns = 2 if len(tiles) < 7 else 3
             grid = make_grid(torch.stack(tiles), nrow=columns, padding=PADDING, pad_value=255)
-            buffer = io.BytesIO()
-            PillowImage.fromarray(grid.permute(1, 2, 0).numpy()).save(buffer, "PNG")
             written.append(folder / f"{ours.folder.parent.name}_{pictures[number].name}.png")
-            write_atomically(written[-1], buffer.getvalue())
+            write_atomically(written[-1], image_png(grid.permute(1, 2, 0).numpy()))
     return written

@@ -1,7 +1,6 @@
 """Fused images with boxes, as data sets for detectors: what Table 5 trains on and tests."""
 
 import hashlib
-import io
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -12,20 +11,22 @@ from PIL import Image as PillowImage
 from PIL.PngImagePlugin import PngInfo
 
 from dream_if import baselines, models
-from dream_if.cache_keys import cache_key, package_digest
+from dream_if.cache_keys import package_digest
 from dream_if.data.conditions import CLEAN, Condition
 from dream_if.data.layouts import Split
 from dream_if.data.pairs import read_image, to_tensor
+from dream_if.data.sampling import spread_evenly
 from dream_if.detection.files import image_file, write_data_yaml, write_labels
 from dream_if.detection.labels import Boxes, class_names, label_files, read_labels, scene_labels
 from dream_if.detection.training import Example
 from dream_if.errors import InputError
-from dream_if.files import write_atomically
 from dream_if.methods.method import PairId
 from dream_if.methods.row import Row
+from dream_if.pixels import image_png, to_8_bit
 from dream_if.scoring.pairs import ScoredPair
 from dream_if.scoring.plan import Plan
 from dream_if.scoring.test_sets import OWNERS, SetSettings, TestSet
+from dream_if.storage import cache_key, write_atomically
 
 __all__ = ["DetectionSet", "FusedPicture", "LabelledSet", "LabelledSplit", "fuse_sets", "labelled_sets"]
 
@@ -104,7 +105,7 @@ def _labelled(name: str, settings: SetSettings, most: int | None) -> LabelledSpl
             f".../{settings.split}/labels{_source(settings)}"
         )
     count = min([len(every), *(limit for limit in (most, settings.limit) if limit is not None)])
-    numbers = tuple(every[(2 * k + 1) * len(every) // (2 * count)] for k in range(count))
+    numbers = tuple(every[position] for position in spread_evenly(count, len(every)))
 
     def read(number: int, size: tuple[int, int]) -> Boxes:
         if images.generated:
@@ -237,12 +238,9 @@ def _fused_file(pair: ScoredPair, row: Row, file: Path, code: str) -> str:
     if _stamp(file) == key:
         return key
     fused = pair.fused(row)[0]
-    levels = (fused.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
     text = PngInfo()
     text.add_text(STAMP, key)
-    buffer = io.BytesIO()
-    PillowImage.fromarray(levels.squeeze(2) if levels.shape[2] == 1 else levels).save(buffer, "PNG", pnginfo=text)
-    write_atomically(file, buffer.getvalue())
+    write_atomically(file, image_png(to_8_bit(fused).permute(1, 2, 0).cpu().numpy(), pnginfo=text))
     return key
 
 

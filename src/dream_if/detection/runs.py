@@ -16,7 +16,7 @@ import torchvision
 from torch import nn
 
 from dream_if import detection
-from dream_if.cache_keys import cache_key, maker_digest, package_digest
+from dream_if.cache_keys import maker_digest, package_digest
 from dream_if.detection import yolo
 from dream_if.detection.detector import small_detector
 from dream_if.detection.files import write_found
@@ -27,6 +27,7 @@ from dream_if.errors import InputError
 from dream_if.methods.user_code import imported, instantiate
 from dream_if.scoring.journal import Entry, Journal
 from dream_if.scoring.plan import DetectionSettings, Plan
+from dream_if.storage import cache_key
 
 __all__ = ["DETECTORS", "METRICS", "DetectionResults", "detect_on_fused"]
 
@@ -145,7 +146,8 @@ def _key(images: DetectionSet, settings: DetectionSettings, detector: str, seed:
             how.append(maker_digest(path, settings.detector.get("init_args") or {}))
     versions = [torch.__version__, torchvision.__version__, package_digest([detection])]
     pictures = [picture.digest for split in sorted(images.pictures) for picture in images.pictures[split]]
-    return cache_key([*versions, device.type, how, seed, images.names, pictures])
+    parts = [*versions, device.type, how, seed, images.names, pictures]
+    return cache_key(parts, sort_keys=True, default=str)
 
 
 def _training(settings: DetectionSettings) -> TrainingSettings:

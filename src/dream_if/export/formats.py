@@ -8,7 +8,8 @@ import re
 import warnings
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, Literal, get_args
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from dream_if.export.graph import FREE_SIZES, INPUTS, OUTPUTS
 from dream_if.inference.weights import digest
 from dream_if.models import DreamIF
 
-__all__ = ["ENDINGS", "FORMATS", "Format", "Runner", "check_packages", "describe", "encode", "runner"]
+__all__ = ["FORMATS", "Format", "Runner", "check_packages", "describe", "encode", "find_format", "runner"]
 
 Format = Literal["onnx", "torch"]
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -121,3 +122,18 @@ def _name_sizes(model: Any) -> None:
         for size in value.type.tensor_type.shape.dim:
             if size.dim_param:
                 size.dim_param = sign.sub(lambda found: names[found[1]], size.dim_param)
+
+
+def find_format(out: Path, asked: str | None) -> Format:
+    """The format of a file to write, which its ending must be that of.
+
+    Raises:
+        InputError: It is not, or names none.
+    """
+    named = next((kind for kind, ending in ENDINGS.items() if ending == out.suffix.lower()), None)
+    if named is None or asked not in (None, named):
+        endings = [f"{ending} for {kind}" for kind, ending in ENDINGS.items() if asked in (None, kind)]
+        raise InputError(
+            f"{out}: expected a file that ends in {' or '.join(endings)}, got {out.suffix or 'no ending'!r}."
+        )
+    return cast(Format, named)

@@ -1,12 +1,10 @@
 """The graph that is exported: the network with padding, cropping and clamping, for any batch, height and width."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from dream_if.errors import InputError
+from dream_if.compat import drop_guards, sizes_stay_free
 from dream_if.models import DreamIF
 from dream_if.models.dream_if import MINIMUM_SIDE
 from dream_if.models.enhancement import halves
@@ -83,13 +81,12 @@ def trace(net: DreamIF, dominance: bool = False) -> ExportedProgram:
     Raises:
         InputError: This torch is too old to trace it.
     """
-    tracing: Any = torch.fx.experimental._config
-    if not hasattr(tracing, "backed_size_oblivious"):
-        raise InputError(f"export needs a newer torch than {torch.__version__}; pip install --upgrade torch")
     count, height, width = EXAMPLE
-    sizes = {axis: Dim(name, min=MINIMUM_SIDE if axis else 1) for axis, name in FREE_SIZES.items()}
+    # A trace takes a coarsest level of one pixel for one of any image, and such has the smallest one at stride 2.
+    smallest = MINIMUM_SIDE if net.stride == 1 else MINIMUM_SIDE + 1
+    sizes = {axis: Dim(name, min=smallest if axis else 1) for axis, name in FREE_SIZES.items()}
     # Else reshaping asks questions of sizes that need not be asked, such as whether 1 is a multiple of the width.
-    with torch.no_grad(), tracing.patch(backed_size_oblivious=True):
+    with torch.no_grad(), sizes_stay_free():
         program = torch.export.export(
             ExportedFusion(net, dominance).eval(),
             (torch.rand(count, 3, height, width), torch.rand(count, 1, height, width)),
@@ -98,5 +95,5 @@ def trace(net: DreamIF, dominance: bool = False) -> ExportedProgram:
         )
     # A convolution asks whether the batch has more than one pair, to choose a layout in memory, which no result
     # depends on; a .pt2 would refuse single pairs for it. What stays says that the two sources are of one size.
-    program._guards_code = [guard for guard in getattr(program, "_guards_code", []) if "> 1" not in guard]
+    drop_guards(program, "> 1")
     return program

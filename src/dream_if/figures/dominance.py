@@ -22,7 +22,7 @@ class MappedScene:
         name: as it stands at the left.
         visible: (H, W, 3) in [0, 1].
         infrared: (H, W) in [0, 1].
-        dominance_visible: (h, w) in [0, 1], one for each level of the decoder, full resolution first.
+        dominance_visible: (h, w) in [0, 1], the maps of `dream_if.models.FusionOutput` in their order.
         dominance_infrared: likewise.
     """
 
@@ -71,8 +71,7 @@ def draw_dominance(scenes: Sequence[MappedScene], out: Path, *, width: float = 1
     levels = len(scenes[0].dominance_visible)
     heights = [width * scene.infrared.shape[0] / scene.infrared.shape[1] for scene in scenes]
     page = Page(SIDE + (levels + 1) * (width + GAP), HEAD + 2 * sum(height + GAP for height in heights), out)
-    titles = ["source", *(f"1/{2**level} of the size" if level else "full size" for level in reversed(range(levels)))]
-    for column, title in enumerate(titles):
+    for column, title in enumerate(["source", *reversed(_titles(scenes[0].dominance_visible))]):
         page.text(title, SIDE + column * (width + GAP) + width / 2, HEAD / 2)
     top = HEAD
     for scene, height in zip(scenes, heights, strict=True):
@@ -93,3 +92,11 @@ def draw_dominance(scenes: Sequence[MappedScene], out: Path, *, width: float = 1
                 axes.text(0.02, 0.03, own, transform=axes.transAxes, fontsize=5, va="bottom", bbox=box)
             top += height + GAP
     page.save(dpi)
+
+
+def _titles(maps: Sequence[npt.NDArray[np.float32]]) -> list[str]:
+    """What each map is; the first of two at full size is the fusion weight."""
+    height = maps[0].shape[0]
+    scales = [round(height / level.shape[0]) for level in maps]
+    titles = [f"1/{scale} of the size" if scale > 1 else "full size" for scale in scales]
+    return ["fusion weight", *titles[1:]] if scales.count(1) > 1 else titles

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from dream_if.errors import InputError
-from dream_if.files import write_atomically
+from dream_if.storage import write_atomically
 
 __all__ = ["FORMATS", "GAP", "HEAD", "SIDE", "Page", "check_format", "missing_letters"]
 

@@ -1,6 +1,5 @@
 """Panels of a run: sources, fused images and dominance maps side by side."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,6 +7,8 @@ import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
+
+from dream_if.pixels import figure_png
 
 __all__ = ["panel"]
 
@@ -52,9 +53,7 @@ def panel(rows: Sequence[Mapping[str, Tensor]], title: str = "", notes: Sequence
                 axes.imshow(np.broadcast_to(picture := _array(row[name]), (*picture.shape[:2], 3)), aspect="auto")
     if title:
         figure.suptitle(title, fontsize=11, y=1 - 0.1 / height, va="top")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return figure_png(figure)
 
 
 def _array(picture: Tensor) -> npt.NDArray[np.float32]:

@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from dream_if.errors import InputError
-from dream_if.files import make_folder
 from dream_if.inference.engine import FusedPicture, Settings, check_pair, fuse_pictures
 from dream_if.inference.fuser import Fuser
 from dream_if.inference.pictures import Picture, read_picture
-from dream_if.inference.writing import ENDINGS, write_map, write_picture
+from dream_if.inference.writing import write_map, write_picture
+from dream_if.storage import IMAGE_ENDINGS, append_json_lines, images_by_stem, make_folder, read_json_lines
 
 __all__ = ["JOURNAL", "Job", "Journal", "Report", "check_output", "fuse_files", "pair_files", "pair_folders"]
 
@@ -70,17 +71,9 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._made: dict[str, Mapping[str, Any]] = {}
-        try:
-            text = path.read_text(errors="replace") if path.exists() else ""
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-        self._between = "" if text.endswith("\n") or not text else "\n"  # after a line that was cut off
-        for line in text.splitlines():
-            try:
-                entry = json.loads(line)
+        for entry in read_json_lines(path):
+            with suppress(KeyError, TypeError):  # no entry of ours
                 self._made[entry["file"]] = entry
-            except (ValueError, KeyError, TypeError):
-                continue
 
     def __contains__(self, job: Job) -> bool:
         """Whether the job's output is there and was made by this file."""
@@ -109,12 +102,7 @@ class Journal:
             "notes": fused.notes,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        try:
-            with self.path.open("a") as file:
-                file.write(self._between + json.dumps(entry) + "\n")
-                self._between = ""
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be written to ({error.strerror}).") from error
+        append_json_lines(self.path, [entry])
         self._made[job.out.name] = json.loads(json.dumps(entry))
 
 
@@ -199,10 +187,10 @@ def pair_folders(
     for source in (visible, infrared):
         if _are_same(out, source):
             raise InputError(f"{out}: is a source folder, whose pictures would be overwritten; name another output.")
-    seen, heated = _pictures_in(visible), _pictures_in(infrared)
+    of_visible, of_infrared = images_by_stem(visible), images_by_stem(infrared)
     problems, jobs = [], []
-    for stem in sorted(seen.keys() | heated.keys()):
-        found = [files.get(stem, []) for files in (seen, heated)]
+    for stem in sorted(of_visible.keys() | of_infrared.keys()):
+        found = [files.get(stem, []) for files in (of_visible, of_infrared)]
         namesakes = [path for files in found if len(files) > 1 for path in files]
         if namesakes:
             problems.append(f"{stem}: {' and '.join(map(str, namesakes))} differ only in their ending; keep one")
@@ -216,23 +204,10 @@ def pair_folders(
             jobs.append(Job(stem, first, second, out / f"{stem}{ending}", tuple(maps)))
     if not jobs:
         raise InputError(
-            f"{visible} and {infrared}: no pair of pictures ({len(seen)} visible, {len(heated)} infrared). Partners "
-            f"have the same name up to the ending, which is one of {', '.join(ENDINGS)}."
+            f"{visible} and {infrared}: no pair of pictures ({len(of_visible)} visible, {len(of_infrared)} infrared). "
+            f"Partners have the same name up to the ending, which is one of {', '.join(IMAGE_ENDINGS)}."
         )
     return jobs, problems
-
-
-def _pictures_in(folder: Path) -> dict[str, list[Path]]:
-    """Stem -> the picture files of that stem in a folder."""
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be listed ({error.strerror}).") from error
-    found: dict[str, list[Path]] = {}
-    for entry in entries:
-        if entry.suffix.lower() in ENDINGS and not entry.name.startswith(".") and entry.is_file():
-            found.setdefault(entry.stem, []).append(entry)
-    return found
 
 
 def fuse_files(

@@ -7,16 +7,11 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
+from dream_if.compat import multiplies_bfloat16
 from dream_if.errors import InputError
-from dream_if.inference.memory import (
-    BETWEEN_TILES,
-    SPARE,
-    bytes_per_pixel,
-    free_memory,
-    return_what_was_freed,
-    used_memory,
-)
+from dream_if.inference.memory import BETWEEN_TILES, SPARE, bytes_per_pixel
 from dream_if.inference.tiles import SMALLEST, cut, parts, tile_size
+from dream_if.machine import free_memory, return_what_was_freed, used_memory
 from dream_if.models import DreamIF
 from dream_if.models.dream_if import check_shapes
 from dream_if.models.tiled import TiledImage, in_tiles
@@ -214,5 +209,5 @@ def find_precision(name: Precision, device: torch.device) -> Literal["float32", 
         return name
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    has = device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    has = device.type == "cpu" and multiplies_bfloat16()
     return "bfloat16" if has else "float32"

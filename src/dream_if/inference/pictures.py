@@ -123,6 +123,7 @@ def picture_of(image: Image.Image, name: str = "picture") -> Picture:
     notes = []
     if getattr(image, "n_frames", 1) > 1:
         notes.append(f"{name}: the first of its frames or pages was taken")
+    image.load()  # first, or what is asked for EXIF would meet the damage, and pixels asked for again come half decoded
     metadata, unread = _metadata(image)
     notes += [f"{name}: {thing} cannot be read and was left out" for thing in unread]
     upright = _upright(image)
@@ -144,7 +145,6 @@ def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
     except (SyntaxError, ValueError, KeyError, TypeError, struct.error):
-        image.load()
         return image
 
 

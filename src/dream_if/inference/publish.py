@@ -1,9 +1,7 @@
-"""`dream-if publish`: a run's best weights as two files, found by name where the package has them."""
+"""A run's best weights as two files, found by name where the package has them."""
 
-import argparse
 import hashlib
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,44 +10,11 @@ import yaml
 from safetensors.torch import save
 
 from dream_if.errors import InputError
-from dream_if.files import make_folder, write_atomically
 from dream_if.inference.weights import digest, load_network
 from dream_if.models.shipped import SHIPPED
+from dream_if.storage import make_folder, write_atomically
 
-__all__ = ["add_arguments", "publish", "run"]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command, to a parser of argparse or jsonargparse."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished training")
-    parser.add_argument(
-        "--name", required=True, help="of the files; without --out `dream-if fuse --weights` finds them by it"
-    )
-    parser.add_argument("--terms", default="", help="a sentence on the data's licences, for those who use the weights")
-    parser.add_argument("--commit", default="", help="of the code that trained them")
-    parser.add_argument("--force", action="store_true", help="write over weights of this name")
-    parser.add_argument("--out", metavar="FOLDER", help="where to; the package's own folder of weights if left out")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Keep a run's best weights as two files, the weights and how they came about.
-
-    Args:
-        options: what a parser with `add_arguments` returned.
-
-    Raises:
-        InputError: The run is not finished or damaged, or the output cannot be written.
-    """
-    out = SHIPPED if options.out is None else Path(options.out).expanduser()
-    if (there := out / f"{options.name}.safetensors").exists() and not options.force:
-        raise InputError(f"{there} is there already; choose another --name, or write over it with --force.")
-    path = publish(Path(options.run).expanduser(), options.name, out, terms=options.terms, commit=options.commit)
-    size = path.stat().st_size / 2**20
-    found_by = options.name if options.out is None else path
-    sys.stdout.write(
-        f"Wrote {path} ({size:.1f} MiB) and {path.with_suffix('.json').name}; fuse with --weights {found_by}\n"
-    )
-    return 0
+__all__ = ["publish"]
 
 
 def publish(folder: Path, name: str, out: Path = SHIPPED, *, terms: str = "", commit: str = "") -> Path:

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from dream_if.errors import InputError
-from dream_if.files import atomic_file
 from dream_if.inference.engine import Settings, fuse_pictures
 from dream_if.inference.flicker import Flicker
 from dream_if.inference.fuser import Fuser
@@ -18,6 +17,7 @@ from dream_if.inference.pictures import MIN_SIZE
 from dream_if.inference.values import PERCENTILES, InfraredRange, infrared_values, visible_values
 from dream_if.inference.video_reading import Frame, Video
 from dream_if.inference.video_writing import VideoWriter, choose_codec
+from dream_if.storage import atomic_file
 
 __all__ = ["VideoReport", "fuse_videos"]
 

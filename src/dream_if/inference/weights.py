@@ -120,10 +120,25 @@ def _from_hub(name: str) -> DreamIF:
 
 
 def _built(settings: Any, tensors: Mapping[str, Tensor], path: Path) -> DreamIF:
+    """The network of these settings with these tensors, in float32.
+
+    Raises:
+        InputError: The two do not fit each other, or a weight is no number.
+    """
+    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if broken:
+        raise InputError(
+            f"{path}: {len(broken)} of its {len(tensors)} weights hold NaN or infinity, first {broken[0]}; its "
+            "training has failed, take an earlier checkpoint."
+        )
     try:
-        net = DreamIF(**settings)
-        net.load_state_dict(tensors)
-    except (TypeError, ValueError, RuntimeError) as error:
+        blocks = [*settings.get("num_blocks", []), settings.get("num_refinement_blocks", 0)]
+        if sum(blocks) > len(tensors):
+            raise ValueError(f"{sum(blocks)} blocks are asked for, and there are {len(tensors)} tensors")
+        with torch.device("meta"):  # so that settings of a wrong size take no memory
+            net = DreamIF(**settings)
+        net.load_state_dict(tensors, assign=True)
+    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
         first = str(error).strip().splitlines()[0]
         raise InputError(f"{path}: its settings and weights are not those of one DreamIF network: {first}") from error
-    return net
+    return net.float().to(memory_format=torch.channels_last)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from dream_if.errors import InputError
-from dream_if.files import write_atomically
 from dream_if.inference.pictures import Picture
+from dream_if.storage import write_atomically
 
 __all__ = ["ENDINGS", "check_ending", "image_of", "write_map", "write_picture"]
 

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dream_if.errors import InputError
+
 __all__ = ["qabf_loss", "sobel", "viff_loss"]
 
 SMALL = 1e-3  # an edge strength far below a grey level's, so that its root has a gradient where there is no edge
@@ -82,10 +84,10 @@ def viff_loss(fused: Tensor, visible: Tensor, infrared: Tensor) -> Tensor:
         () in [0, 1], mean over images.
 
     Raises:
-        ValueError: a side is below 41 pixels.
+        InputError: a side is below 41 pixels.
     """
     if min(fused.shape[-2:]) < SMALLEST:
-        raise ValueError(
+        raise InputError(
             f"The loss of VIFF needs images of at least {SMALLEST} x {SMALLEST} pixels, got {tuple(fused.shape[-2:])}: "
             "enlarge data.crop, or set the weight viff to 0."
         )

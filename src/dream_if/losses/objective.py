@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from kornia.color import rgb_to_ycbcr
 from torch import Tensor
 
+from dream_if.errors import InputError
 from dream_if.losses.dominance_targets import (
     activity_target,
     local_error,
@@ -67,7 +68,7 @@ class LossWeights:
         """Refuse negative weights, which would reward the error."""
         for name, value in vars(self).items():
             if value < 0:
-                raise ValueError(f"The loss weight {name} must be 0 or more, got {value}.")
+                raise InputError(f"The loss weight {name} must be 0 or more, got {value}.")
 
 
 def _warmup_weights() -> LossWeights:

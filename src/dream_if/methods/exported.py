@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dream_if.cache_keys import file_digest
 from dream_if.errors import InputError
 from dream_if.methods.method import Computed, Fuse, Method
+from dream_if.storage import file_digest
 
 __all__ = ["EXPORTED", "exported_method"]
 

@@ -7,15 +7,14 @@ from string import Formatter
 
 from torch import Tensor
 
-from dream_if.cache_keys import file_digest
 from dream_if.data.conditions import CLEAN
 from dream_if.data.pairs import read_image, to_tensor
 from dream_if.errors import InputError
 from dream_if.methods.method import Method, PairId
+from dream_if.storage import file_digest, images_by_stem
 
 __all__ = ["FusedFolder", "Pattern", "picture_in"]
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 PLACES = ("set", "condition")
 """What stands in braces in a path."""
 
@@ -51,11 +50,7 @@ class Pattern:
 @lru_cache(maxsize=64)
 def _pictures(folder: Path, changed: int) -> dict[str, list[Path]]:  # noqa: ARG001  (so that a change is seen)
     """Stem -> image files of a folder that was changed last at this time."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in ENDINGS:
-            found.setdefault(path.stem, []).append(path)
-    return found
+    return images_by_stem(folder)
 
 
 def picture_in(folder: Path, stem: str, who: str) -> Path:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dream_if.cache_keys import file_digest, source_digest, thing_digest
+from dream_if.cache_keys import source_digest, thing_digest
 from dream_if.data.conditions import CLEAN
 from dream_if.data.images import Image, read_image, to_image, to_tensor
 from dream_if.errors import InputError
@@ -26,6 +26,7 @@ from dream_if.methods.folder import Pattern, picture_in
 from dream_if.methods.method import PairId
 from dream_if.methods.user_code import instantiate
 from dream_if.settings import expected, read_settings
+from dream_if.storage import file_digest
 
 __all__ = ["RESTORERS", "Restorer", "make_restorer"]
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from dream_if.errors import InputError
 from dream_if.metrics.functional._planes import DEVICES_WITHOUT_FLOAT64
 from dream_if.metrics.functional._sharing import shared_work
 from dream_if.metrics.levels import check_triple, luminance
@@ -53,7 +54,8 @@ class FusionMetric(Metric):
         **kwargs: for `torchmetrics.Metric`.
 
     Raises:
-        ValueError: for a convention that the metric does not have, or images of unequal sizes.
+        ValueError: for a convention that the metric does not have, images of unequal sizes, or images that are not in
+            [0, 1], such as grey levels of 0..255.
         TypeError: for images that are not floating-point.
     """
 
@@ -79,7 +81,7 @@ class FusionMetric(Metric):
         super().__init__(**kwargs)
         if convention not in self.conventions:
             known = ", ".join(self.conventions)
-            raise ValueError(f"{self.symbol} has no convention {convention!r}; it has {known}")
+            raise InputError(f"{self.symbol} has no convention {convention!r}; it has {known}")
         self.convention = convention
         self.options: dict[str, Any] = dict(self.conventions[convention])
         self.per_image = per_image
@@ -97,8 +99,8 @@ class FusionMetric(Metric):
 
     def update(self, fused: Tensor, visible: Tensor, infrared: Tensor) -> None:
         """Add a batch; shapes and ranges are in the class's docstring."""
-        check_triple(fused, visible, infrared)
         with shared_work(), torch.autocast(fused.device.type, enabled=False):
+            check_triple(fused, visible, infrared)
             values = self.score(fused, visible, infrared)
         if self.per_image:
             self.values.append(values)

@@ -7,6 +7,7 @@ from typing import Any
 
 from torchmetrics import Metric, MetricCollection
 
+from dream_if.errors import InputError
 from dream_if.metrics.agreement import (
     SCD,
     CorrelationCoefficient,
@@ -69,7 +70,7 @@ def metrics_with_convention(convention: str) -> tuple[str, ...]:
     """Symbols of the metrics that have the convention.
 
     Raises:
-        ValueError: if no metric has it.
+        InputError: if no metric has it.
 
     Example:
         >>> metrics_with_convention("han")
@@ -78,7 +79,7 @@ def metrics_with_convention(convention: str) -> tuple[str, ...]:
     names = tuple(name for name, metric in METRICS.items() if convention in metric.conventions)
     if not names:
         known = list(dict.fromkeys(key for metric in METRICS.values() for key in metric.conventions))
-        raise ValueError(f"no metric has a convention {convention!r}; there are {', '.join(known)}")
+        raise InputError(f"no metric has a convention {convention!r}; there are {', '.join(known)}")
     return names
 
 
@@ -100,7 +101,7 @@ def fusion_metrics(
         lpips_weights: AlexNet weights for the LPIPS metrics, see `LPIPS`.
 
     Raises:
-        ValueError: for an unknown name, or a metric that does not have the convention.
+        InputError: for an unknown name, or a metric that does not have the convention.
 
     Example:
         >>> import torch
@@ -116,9 +117,9 @@ def fusion_metrics(
         if name not in METRICS:
             near = difflib.get_close_matches(name, METRICS, n=1, cutoff=0.5)
             hint = f", did you mean {near[0]}" if near else ""
-            raise ValueError(f"no metric is called {name!r}{hint}; there are {', '.join(METRICS)}")
+            raise InputError(f"no metric is called {name!r}{hint}; there are {', '.join(METRICS)}")
         if name not in offered:
-            raise ValueError(
+            raise InputError(
                 f"{name} has no convention {convention!r}: that code does not compute it. "
                 f"{name} has {', '.join(METRICS[name].conventions)}; {convention} has {', '.join(sorted(offered))}"
             )

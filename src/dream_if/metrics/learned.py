@@ -28,7 +28,7 @@ class LPIPS(FusionMetric):
         **kwargs: for `torchmetrics.Metric`.
 
     Raises:
-        ValueError: if there are no weights.
+        InputError: if there are no weights.
 
     Example:
         >>> import torch

@@ -54,11 +54,23 @@ def luminance(image: Tensor) -> Tensor:
     return (red * _RED).add_(green, alpha=_GREEN).add_(blue, alpha=_BLUE).add_(0.5).floor_()
 
 
+ROUNDING = 1.01
+"""Up to here a source's value is one that was rounded; beyond, it is no image in [0, 1]."""
+
+MOST_OF_A_NETWORK = 16.0
+"""A network leaves [0, 1] while it learns, but not so far; grey levels of 0..255 do."""
+
+
+@share
+def _most(image: Tensor) -> float:
+    return image.max().item() if image.numel() else 0.0
+
+
 def check_triple(fused: Tensor, visible: Tensor, infrared: Tensor) -> None:
-    """Refuse a triple whose batch or image sizes differ, or whose infrared image has colour.
+    """Refuse a triple whose batch or image sizes differ, whose infrared image has colour, or that is not in [0, 1].
 
     Raises:
-        ValueError: naming the three shapes.
+        ValueError: naming the three shapes, or the image with the values.
     """
     sizes = {(image.shape[0], *image.shape[2:]) for image in (fused, visible, infrared)}
     if len(sizes) != 1 or infrared.shape[1] != 1:
@@ -66,3 +78,9 @@ def check_triple(fused: Tensor, visible: Tensor, infrared: Tensor) -> None:
             "expected fused and visible (B, 1 or 3, H, W) and infrared (B, 1, H, W) of one size, got "
             f"fused {tuple(fused.shape)}, visible {tuple(visible.shape)}, infrared {tuple(infrared.shape)}"
         )
+    limits = (("fused", fused, MOST_OF_A_NETWORK), ("visible", visible, ROUNDING), ("infrared", infrared, ROUNDING))
+    for name, image, limit in limits:
+        if image.is_floating_point() and _most(image) > limit:
+            raise ValueError(
+                f"expected images in [0, 1], got {name} with values up to {_most(image):g}; divide grey levels by 255"
+            )

@@ -1,6 +1,6 @@
 """Dream-IF: dynamic relative enhancement for image fusion, the network (Xu et al., Fig. 2 and Eqs. 1-7)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, cast, final, get_args
@@ -11,10 +11,13 @@ from einops import rearrange, repeat
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
+from dream_if.compat import hub_settings
+from dream_if.errors import InputError
 from dream_if.models.enhancement import Dominance, RelativeEnhancement, WeighedSum, halves
-from dream_if.models.restormer import Downsample, PatchEmbedding, TransformerBlock, Upsample, blocks
+from dream_if.models.restormer import Downsample, PatchEmbedding, Upsample, blocks
 from dream_if.models.shipped import SHIPPED, read_weights, shipped
 from dream_if.models.tiled import in_tiles
+from dream_if.models.transformer_block import TransformerBlock
 
 __all__ = ["DreamIF", "FusionOutput"]
 
@@ -128,7 +131,7 @@ class DreamIF(
         joint_dominance: the name that ``dominance: joint`` had before; still read.
 
     Raises:
-        ValueError: CE or SE without RD, an unknown form or stride, lists of other than four levels, or widths that
+        InputError: CE or SE without RD, an unknown form or stride, lists of other than four levels, or widths that
             heads do not divide.
     """
 
@@ -151,21 +154,22 @@ class DreamIF(
         joint_dominance: bool | None = None,
     ) -> None:
         super().__init__()
+        self._compiled: Callable[[Tensor], tuple[Tensor, list[Tensor]]] | None = None
         dominance = self._current_name(dominance, joint_dominance)
         if (use_ce or use_se) and not use_rd:
             asked = " and ".join(name for name, on in (("use_ce", use_ce), ("use_se", use_se)) if on)
-            raise ValueError(
+            raise InputError(
                 f"{asked} needs use_rd: cross and self enhancement are guided by the relative dominance. "
                 f"Set use_rd to true, or {asked} to false."
             )
         if dim < 2 or dim % 2:
-            raise ValueError(f"dim must be an even number from 2 up, as levels halve and double it, got {dim}.")
+            raise InputError(f"dim must be an even number from 2 up, as levels halve and double it, got {dim}.")
         if len(num_blocks) != 4 or len(num_heads) != 4:
-            raise ValueError(
+            raise InputError(
                 f"num_blocks and num_heads give one number for each of four levels, got {num_blocks} and {num_heads}."
             )
         if dominance not in get_args(Dominance) or stride not in (1, 2):
-            raise ValueError(
+            raise InputError(
                 f"dominance is one of {', '.join(get_args(Dominance))} and stride 1 or 2, got {dominance} and {stride}."
             )
         self.skip_connections = skip_connections
@@ -212,10 +216,10 @@ class DreamIF(
 
     def _current_name(self, dominance: Dominance, joint_dominance: bool | None) -> Dominance:
         """The form of RD, also from weights and configurations that know the old name, which `config` then forgets."""
-        settings = cast(dict[str, Any], self._hub_mixin_config)
+        settings = hub_settings(self)
         settings.pop("joint_dominance", None)
         if joint_dominance and dominance == "weighing":
-            raise ValueError("joint_dominance is the old name of dominance: joint; give dominance alone.")
+            raise InputError("joint_dominance is the old name of dominance: joint; give dominance alone.")
         if joint_dominance:
             dominance = settings["dominance"] = "joint"
         return dominance
@@ -238,7 +242,7 @@ class DreamIF(
     @property
     def config(self) -> dict[str, Any]:
         """The constructor's arguments: what ``save_pretrained`` and a checkpoint keep beside the weights."""
-        return dict(cast(dict[str, Any], self._hub_mixin_config))
+        return dict(hub_settings(self))
 
     @property
     def step(self) -> int:
@@ -260,9 +264,12 @@ class DreamIF(
         # tensor now, or the second call compiles everything again.
         for tensor in (torch.empty(1), next(self.parameters())):
             rearrange(tensor, "... -> ...")
-        eager, compiled = self.fuse_stacked, torch.compile(self.fuse_stacked, *args, **kwargs)
-        # What tiles of one image note of each other is no part of compiled code.
-        self.fuse_stacked = lambda sources: (eager if in_tiles() else compiled)(sources)  # type: ignore[method-assign]
+        self._compiled = torch.compile(self.fuse_stacked, *args, **kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Compiled code belongs to this process and these weights: a copy goes without."""
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]  # torch's
+        return state | {"_compiled": None}
 
     def forward(self, visible: Tensor, infrared: Tensor) -> FusionOutput:
         """Fuse a batch of pairs.
@@ -275,13 +282,15 @@ class DreamIF(
             The fused images, (B, 3, H, W), and the dominance maps.
 
         Raises:
-            ValueError: the shapes are not these.
+            InputError: the shapes are not these.
         """
         check_shapes(visible, infrared)
         height, width = visible.shape[-2:]
         sources = torch.cat([visible, repeat(infrared, "b 1 h w -> b c h w", c=3)])
         sources = F.pad(sources, (0, -width % self.step, 0, -height % self.step), mode="reflect")
-        fused, maps = self.fuse_stacked(sources.contiguous(memory_format=torch.channels_last))
+        # What tiles of one image note of each other is no part of compiled code.
+        fuse = self.fuse_stacked if self._compiled is None or in_tiles() else self._compiled
+        fused, maps = fuse(sources.contiguous(memory_format=torch.channels_last))
         scales = [sources.shape[-1] // dominance.shape[-1] for dominance in maps]
         halves = [
             dominance[..., : -(-height // scale), : -(-width // scale)].chunk(2)
@@ -334,11 +343,11 @@ class DreamIF(
 
 
 def check_shapes(visible: Tensor, infrared: Tensor) -> None:
-    """Raise ValueError, with both shapes, unless this is a batch of pairs that the network takes."""
+    """Raise InputError, with both shapes, unless this is a batch of pairs that the network takes."""
     batch, _, height, width = visible.shape if visible.ndim == 4 else (0, 0, 0, 0)
     expected = (batch, 3, height, width), (batch, 1, height, width)
     if (tuple(visible.shape), tuple(infrared.shape)) != expected or min(height, width) < MINIMUM_SIDE:
-        raise ValueError(
+        raise InputError(
             f"DreamIF takes visible (B, 3, H, W) and infrared (B, 1, H, W) with H and W at least {MINIMUM_SIDE}, "
             f"got {tuple(visible.shape)} and {tuple(infrared.shape)}."
         )

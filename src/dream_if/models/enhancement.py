@@ -10,8 +10,8 @@ import torch
 from einops import einsum
 from torch import Tensor, nn
 
-from dream_if.models.restormer import TransformerBlock
 from dream_if.models.tiled import of_whole_image, stretched
+from dream_if.models.transformer_block import TransformerBlock
 
 __all__ = [
     "CrossEnhancement",

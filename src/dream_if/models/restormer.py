@@ -11,12 +11,11 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-from dream_if.models.strips import block_by_strips, worth_it
+from dream_if.errors import InputError
 from dream_if.models.tiled import of_whole_image
 
-__all__ = ["GDFN", "MDTA", "ChannelLayerNorm", "Downsample", "PatchEmbedding", "TransformerBlock", "Upsample", "blocks"]
+__all__ = ["GDFN", "MDTA", "ChannelLayerNorm", "Downsample", "PatchEmbedding", "Upsample", "blocks"]
 
 
 class ChannelLayerNorm(nn.LayerNorm):
@@ -55,13 +54,13 @@ class MDTA(nn.Module):
         num_heads: heads; divides ``dim``.
 
     Raises:
-        ValueError: ``num_heads`` does not divide ``dim``.
+        InputError: ``num_heads`` does not divide ``dim``.
     """
 
     def __init__(self, dim: int, num_heads: int) -> None:
         super().__init__()
         if dim % num_heads:
-            raise ValueError(f"num_heads must divide its level's channels, got {num_heads} heads for {dim} channels.")
+            raise InputError(f"num_heads must divide its level's channels, got {num_heads} heads for {dim} channels.")
         self.num_heads = num_heads
         self.temperature = nn.Parameter(torch.ones(num_heads, 1, 1))
         self.qkv = nn.Conv2d(dim, 3 * dim, 1, bias=False)
@@ -130,35 +129,6 @@ class GDFN(nn.Module):
         """(B, C, H, W) -> (B, C, H, W)."""
         gate, content = convolved_parts(self.project_in, self.depthwise, 2, features)
         return self.project_out(F.gelu(gate) * content)
-
-
-class TransformerBlock(nn.Module):
-    """Pre-norm Restormer block: MDTA, then GDFN, each added to its input.
-
-    Attributes:
-        recompute: in training, keep the input alone and compute the rest again for the gradient.
-    """
-
-    def __init__(self, dim: int, num_heads: int, ffn_expansion: float) -> None:
-        super().__init__()
-        self.norm_attention = ChannelLayerNorm(dim)
-        self.attention = MDTA(dim, num_heads)
-        self.norm_feed_forward = ChannelLayerNorm(dim)
-        self.feed_forward = GDFN(dim, ffn_expansion)
-        self.recompute = False
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C, H, W)."""
-        if worth_it(features, self.feed_forward.hidden):
-            return block_by_strips(self, features)
-        if self.recompute and self.training and torch.is_grad_enabled():
-            recomputed: Tensor = checkpoint(self._whole, features, use_reentrant=False)
-            return recomputed
-        return self._whole(features)
-
-    def _whole(self, features: Tensor) -> Tensor:
-        features = features + self.attention(self.norm_attention(features))
-        return features + self.feed_forward(self.norm_feed_forward(features))
 
 
 class PatchEmbedding(nn.Conv2d):

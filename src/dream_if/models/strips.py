@@ -7,15 +7,13 @@ of the attention, is a sum over pixels: it is summed over the strips first. The 
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from dream_if.models.restormer import TransformerBlock
+from dream_if.models.restormer import GDFN, MDTA, ChannelLayerNorm
 
-__all__ = ["block_by_strips", "worth_it"]
+__all__ = ["attended_by_strips", "fed_forward_by_strips", "worth_it"]
 
 STRIP = 2**21
 """Bytes of the widest tensor in a strip: a few of them fit a core's share of the cache."""
@@ -41,20 +39,15 @@ def strips(features: Tensor, widest: int) -> Iterator[tuple[int, slice, slice, s
             yield image, slice(top, bottom), slice(above, below), slice(top - above, bottom - above)
 
 
-def block_by_strips(block: "TransformerBlock", features: Tensor) -> Tensor:
-    """What the block makes of (B, C, H, W) features."""
-    return _fed_forward(block, _attended(block, features))
-
-
-def _attended(block: "TransformerBlock", features: Tensor) -> Tensor:
-    """Features plus their attention."""
-    attention, channels = block.attention, features.shape[1]
+def attended_by_strips(norm: ChannelLayerNorm, attention: MDTA, features: Tensor) -> Tensor:
+    """(B, C, H, W) features plus their attention."""
+    channels = features.shape[1]
     exact = torch.promote_types(features.dtype, torch.float32)
     product = features.new_zeros((len(features), channels, channels), dtype=exact)
     squares = features.new_zeros((2, len(features), channels), dtype=exact)
     result = torch.empty_like(features, memory_format=torch.channels_last)  # the values first, then what comes of them
     for image, rows, around, inside in strips(features, channels):
-        normed = block.norm_attention(features[image : image + 1, :, around])
+        normed = norm(features[image : image + 1, :, around])
         query, key, value = (part[:, :, inside] for part in attention.parts(normed))
         query, key = (x.permute(0, 2, 3, 1).reshape(-1, channels) for x in (query, key))
         product[image] += query.T @ key
@@ -68,11 +61,11 @@ def _attended(block: "TransformerBlock", features: Tensor) -> Tensor:
     return result
 
 
-def _fed_forward(block: "TransformerBlock", features: Tensor) -> Tensor:
-    """Features plus what the feed-forward network makes of them."""
+def fed_forward_by_strips(norm: ChannelLayerNorm, feed_forward: GDFN, features: Tensor) -> Tensor:
+    """(B, C, H, W) features plus what the feed-forward network makes of them."""
     result = torch.empty_like(features, memory_format=torch.channels_last)
-    for image, rows, around, inside in strips(features, block.feed_forward.hidden):
-        normed = block.norm_feed_forward(features[image : image + 1, :, around])
-        change = block.feed_forward(normed)[:, :, inside]
+    for image, rows, around, inside in strips(features, feed_forward.hidden):
+        normed = norm(features[image : image + 1, :, around])
+        change = feed_forward(normed)[:, :, inside]
         result[image, :, rows] = features[image, :, rows] + change[0]
     return result

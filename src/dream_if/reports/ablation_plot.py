@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from dream_if.pixels import figure_png
 from dream_if.reports.ablation import Ablation
 from dream_if.reports.ablation_rows import BASE, CONTROLS, LABELS
-from dream_if.reports.drawing import plain_axes, png
+from dream_if.reports.drawing import plain_axes
 
 __all__ = ["seeds_plot"]
 
@@ -54,7 +55,7 @@ def seeds_plot(ablation: Ablation, sets: Sequence[str], title: str) -> bytes:
             plain_axes(axes)
     legend = f"dots: {len(ablation.seeds)} seed(s); diamond and bar: mean and sample deviation"
     figure.suptitle(f"{title}\n{legend}", fontsize=9)
-    return png(figure)
+    return figure_png(figure)
 
 
 def _title(metric: str, higher: bool | None) -> str:

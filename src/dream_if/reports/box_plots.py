@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dream_if.metrics import METRICS
-from dream_if.reports.drawing import plain_axes, png
+from dream_if.pixels import figure_png
+from dream_if.reports.drawing import plain_axes
 from dream_if.scoring.evaluate import Evaluation
 from dream_if.scoring.statistics import Values, higher_is_better, matrix
 
@@ -44,7 +45,7 @@ def box_plots(evaluation: Evaluation) -> bytes:
         counts = ", ".join(f"{method} {count}" for method, count in resized.items() if count)
         title = f"{title}\nscaled to the size of their sources: {counts}"
     figure.suptitle(title, fontsize=9)
-    return png(figure)
+    return figure_png(figure)
 
 
 def _panel(axes: Axes, metric: str, methods: Sequence[str], values: Values) -> None:

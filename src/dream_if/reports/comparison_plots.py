@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dream_if.reports.drawing import OTHERS, OURS, plain_axes, png
+from dream_if.pixels import figure_png
+from dream_if.reports.drawing import OTHERS, OURS, plain_axes
 from dream_if.reports.score_tables import Column, means
 from dream_if.scoring.compare import ScoredPlan
 from dream_if.scoring.statistics import matrix
@@ -52,7 +53,7 @@ def dots(scored: ScoredPlan, columns: Sequence[Column], title: str) -> bytes:
                 axes.set_ylabel(name, fontsize=8)
             plain_axes(axes)
     figure.suptitle(f"{title}\ndot: mean over images, bar: their middle half", fontsize=9)
-    return png(figure)
+    return figure_png(figure)
 
 
 def curves(
@@ -100,4 +101,4 @@ def curves(
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=min(4, len(rows)), fontsize=7)
     figure.suptitle(title, fontsize=9)
-    return png(figure)
+    return figure_png(figure)

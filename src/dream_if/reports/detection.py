@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from dream_if.detection import yolo
 from dream_if.detection.runs import METRICS, DetectionResults
 from dream_if.methods.row import Row
+from dream_if.pixels import figure_png
 from dream_if.reports.document import Document
-from dream_if.reports.drawing import OTHERS, OURS, plain_axes, png
+from dream_if.reports.drawing import OTHERS, OURS, plain_axes
 from dream_if.reports.footnotes import where
 from dream_if.reports.paper import TABLE_5, TABLE_5_NOTE
 from dream_if.reports.score_tables import paper_rows
@@ -165,4 +166,4 @@ def _plot(results: DetectionResults, title: str) -> bytes:
                 axes.set_ylabel(name, fontsize=8)
             plain_axes(axes)
     figure.suptitle(f"{title}\ndot: a seed, diamond: mean", fontsize=9)
-    return png(figure)
+    return figure_png(figure)

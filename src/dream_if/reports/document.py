@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from dream_if.files import write_atomically
 from dream_if.reports.table import Table, html_table, markdown_table, terminal_table
+from dream_if.storage import write_atomically
 
 __all__ = ["Document"]
 

@@ -1,11 +1,8 @@
 """What all plots share."""
 
-import io
-
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-__all__ = ["OTHERS", "OURS", "plain_axes", "png"]
+__all__ = ["OTHERS", "OURS", "plain_axes"]
 
 OURS, OTHERS = "#d6604d", "#4d4d4d"
 
@@ -16,10 +13,3 @@ def plain_axes(axes: Axes, size: int = 7) -> None:
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def png(figure: Figure) -> bytes:
-    """A figure as a PNG file."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()

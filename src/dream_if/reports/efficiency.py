@@ -9,16 +9,17 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from dream_if.compat import computing_nothing
 from dream_if.data.conditions import CLEAN
-from dream_if.inference.memory import forget_peak, peak_memory, used_memory
+from dream_if.machine import forget_peak, peak_memory, used_memory
 from dream_if.methods.method import Computed, PairId
 from dream_if.methods.row import Row
 from dream_if.models import DreamIF
+from dream_if.pixels import figure_png
 from dream_if.reports.document import Document
-from dream_if.reports.drawing import OTHERS, OURS, png
+from dream_if.reports.drawing import OTHERS, OURS
 from dream_if.reports.table import Cell, Table
 from dream_if.scoring.plan import CostSettings, Plan
 
@@ -115,7 +116,7 @@ def _operations(row: Row, visible: Tensor, infrared: Tensor) -> float | None:
 def _counted(settings: dict[str, object], size: tuple[int, int]) -> float:
     """Our network without computing anything, and whole: by strips, rows at their edges would count twice."""
     net = DreamIF(**settings)  # type: ignore[arg-type]
-    with FakeTensorMode(allow_non_fake_inputs=True), FlopCounterMode(display=False) as counter:  # with gradient: whole
+    with computing_nothing(), FlopCounterMode(display=False) as counter:  # with gradient: whole
         net(torch.empty(1, 3, *size), torch.empty(1, 1, *size))
     return counter.get_total_flops() / 2
 
@@ -181,4 +182,4 @@ def _plot(costs: dict[str, Cost], title: str) -> bytes:
     axes.set_ylabel("MiB at the peak")
     axes.set_title(title, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
-    return png(figure)
+    return figure_png(figure)

@@ -8,13 +8,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dream_if.files import write_atomically
 from dream_if.metrics import METRICS
 from dream_if.reports.box_plots import box_plots
 from dream_if.reports.score_tables import Column, against_table, arrow, score_table
 from dream_if.reports.table import Table, markdown_table
 from dream_if.scoring.evaluate import Evaluation
 from dream_if.scoring.statistics import SIGNIFICANT, fewest_pairs, higher_is_better, per_image
+from dream_if.storage import write_atomically
 
 __all__ = ["csv_text", "footnotes", "markdown_text", "summary_record", "tables_of", "write_report"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dream_if.errors import InputError
-from dream_if.files import write_atomically
+from dream_if.storage import write_atomically
 
 __all__ = ["IDLE", "RESULTS", "Point", "place_of"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import IO
 
 from dream_if.errors import InputError
-from dream_if.files import make_folder
 from dream_if.runs.sweep_display import Board, State
 from dream_if.runs.sweep_point import RESULTS, Point
+from dream_if.storage import make_folder
 
 __all__ = ["run_points"]
 

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from dream_if import baselines, metrics, models
-from dream_if.cache_keys import cache_key, file_digest, package_digest
+from dream_if.cache_keys import package_digest
 from dream_if.data import degradations
 from dream_if.data.conditions import Condition
 from dream_if.errors import InputError
@@ -24,6 +24,7 @@ from dream_if.scoring.journal import Journal
 from dream_if.scoring.pairs import ScoredPair
 from dream_if.scoring.plan import Plan
 from dream_if.scoring.statistics import summarise
+from dream_if.storage import cache_key, file_digest
 
 __all__ = ["ScoredPlan", "compare_methods", "usable_metrics"]
 

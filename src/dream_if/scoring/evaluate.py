@@ -16,16 +16,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dream_if import metrics as metrics_package
-from dream_if.cache_keys import cache_key, file_digest, package_digest
+from dream_if.cache_keys import package_digest
 from dream_if.data.pairs import read_image, to_tensor
 from dream_if.errors import InputError
-from dream_if.files import make_folder
 from dream_if.metrics import DEFAULT_CONVENTION, METRICS, TABLE_METRICS, fusion_metrics
 from dream_if.scoring.engine import Batch, Group, Item, score_groups
 from dream_if.scoring.image_folders import READERS, ImageFile, ImageSet, find_images
 from dream_if.scoring.journal import Journal
 from dream_if.scoring.parallel import JOURNALS, Share, one_torch_thread
 from dream_if.scoring.statistics import compare, summarise
+from dream_if.storage import cache_key, file_digest, make_folder
 
 __all__ = ["Evaluation", "EvaluationSettings", "evaluate"]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from dream_if.data.layouts import Matches, match
 from dream_if.data.pairs import decode_image
 from dream_if.errors import InputError
+from dream_if.storage import Matches, match
 
 __all__ = ["READERS", "ImageFile", "ImageSet", "find_images"]
 

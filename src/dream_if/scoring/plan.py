@@ -259,9 +259,9 @@ def _settings(path: Path, table: str) -> CleanPairs:
 
 def _conditions(settings: CleanPairs, table: str) -> list[Condition]:
     """The conditions of a table, in its order."""
-    named: dict[Any, Any] = {}
+    named: Any = {}
     if isinstance(settings, _Corrupted):
-        named = dict(settings.conditions or PAPERS_CONDITIONS[table])
+        named = settings.conditions or PAPERS_CONDITIONS[table]
         return [Condition.read(str(name), given) for name, given in named.items()]
     if isinstance(settings, _Levels):
         more = {

@@ -10,6 +10,7 @@ from dream_if.data.datamodule import ScenePairs
 from dream_if.data.layouts import LAYOUTS, SPLITS, Layout, Split, find_pairs
 from dream_if.data.pairs import PairedImages, PairFiles, PairSource, Sample, collate
 from dream_if.data.prepared import PreparedPairs, is_prepared
+from dream_if.data.sampling import spread_evenly
 from dream_if.data.scenes import MIN_SIZE
 from dream_if.errors import InputError
 from dream_if.settings import expected, from_up, read_settings
@@ -110,9 +111,7 @@ class TestSet:
         self.settings = settings
         self._pairs = PairedImages(self._source())
         source = self._pairs.source
-        every = len(source)
-        count = min(every, settings.limit or every)
-        self.positions = [(2 * k + 1) * every // (2 * count) for k in range(count)]
+        self.positions = spread_evenly(settings.limit or len(source), len(source))
         if isinstance(source, PairFiles):
             self.names = tuple(source.pairs[position].name for position in self.positions)
         else:

@@ -1,8 +1,5 @@
 """Generated scenes as a data set on disk."""
 
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +7,7 @@ import cv2
 
 from dream_if.data.scenes.generate import LABELS, Scene, generate_scene
 from dream_if.errors import InputError
+from dream_if.storage import atomic_folder, refuse_used_folder
 
 __all__ = ["save_scenes"]
 
@@ -31,10 +29,7 @@ def save_scenes(root: Path, split_counts: Mapping[str, int], seed: int = 0, size
         InputError: If `root` holds files or is one, if it cannot be written, or if a split's name or count is wrong.
     """
     root = Path(root)
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise InputError(
-            f"{root}: expected a new or empty folder for generated scenes, found one in use. Choose another."
-        )
+    refuse_used_folder(root, "generated scenes")
     for split, count in split_counts.items():
         if not split or Path(split).name != split or split in {".", ".."}:
             raise InputError(f"Split {split!r}: expected a plain folder name such as 'train'.")
@@ -42,23 +37,12 @@ def save_scenes(root: Path, split_counts: Mapping[str, int], seed: int = 0, size
             raise InputError(f"Split {split!r}: expected at least one scene, got {count}.")
     if not split_counts:
         raise InputError("No split was given: expected at least one, such as {'train': 100}.")
-    try:
-        root.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
-    except OSError as error:
-        raise InputError(f"{root}: cannot be written ({error.strerror}). Choose a writable folder.") from error
-    try:
-        first = 0
+    first = 0
+    with atomic_folder(root) as folder:
         for split, count in split_counts.items():
             for index in range(first, first + count):
-                _write_scene(staging / split, f"{index:06d}", generate_scene(seed, index, size))
+                _write_scene(folder / split, f"{index:06d}", generate_scene(seed, index, size))
             first += count
-        staging.chmod(0o755)
-        os.replace(staging, root)
-    except OSError as error:
-        raise InputError(f"{root}: writing the scenes failed ({error.strerror}). Nothing was kept.") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _write_scene(folder: Path, name: str, scene: Scene) -> None:

@@ -13,6 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from dream_if.errors import InputError
+
 __all__ = ["load_lpips_weights", "lpips"]
 
 _SHIFT = (-0.030, -0.088, -0.188)
@@ -35,14 +37,14 @@ def load_lpips_weights(weights: str | Path | None, device: str) -> dict[str, Ten
         Backbone tensors by those keys, and the channel weights (1, C, 1, 1) by "lin0" to "lin4".
 
     Raises:
-        ValueError: if there are no weights: the file does not exist or holds something else, or nothing is cached
+        InputError: if there are no weights: the file does not exist or holds something else, or nothing is cached
             and the download fails.
     """
     state = _downloaded_alexnet() if weights is None else _read(Path(weights))
     names = [f"features.{layer}.{kind}" for layer in _LAYERS for kind in ("weight", "bias")]
     missing = [name for name in names if name not in state]
     if missing:
-        raise ValueError(f"LPIPS weights: {weights} has no {', '.join(missing)}; expected AlexNet's `features`")
+        raise InputError(f"LPIPS weights: {weights} has no {', '.join(missing)}; expected AlexNet's `features`")
     tensors = {name: state[name].to(device) for name in names}
     return tensors | {f"lin{k}": lin.to(device) for k, lin in enumerate(_channel_weights())}
 
@@ -58,7 +60,7 @@ def _downloaded_alexnet() -> Mapping[str, Tensor]:
             url, map_location="cpu", weights_only=True, progress=False
         )
     except (OSError, RuntimeError) as error:
-        raise ValueError(
+        raise InputError(
             f"LPIPS needs AlexNet weights: none are cached in {torch.hub.get_dir()}/checkpoints and the download of "
             f"{url} failed ({error}). Give a file as `weights`, or leave LPIPS out."
         ) from error
@@ -69,15 +71,15 @@ def _downloaded_alexnet() -> Mapping[str, Tensor]:
 
 def _read(path: Path) -> Mapping[str, Tensor]:
     if not path.is_file():
-        raise ValueError(f"LPIPS weights: there is no file {path}")
+        raise InputError(f"LPIPS weights: there is no file {path}")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, SafetensorError, UnpicklingError) as error:
-        raise ValueError(f"LPIPS weights: {path} cannot be read as safetensors or a torch checkpoint") from error
+        raise InputError(f"LPIPS weights: {path} cannot be read as safetensors or a torch checkpoint") from error
     if not isinstance(state, Mapping):
-        raise ValueError(f"LPIPS weights: {path} holds a {type(state).__name__}, expected tensors by name")
+        raise InputError(f"LPIPS weights: {path} holds a {type(state).__name__}, expected tensors by name")
     return state
 
 
@@ -85,7 +87,7 @@ def _channel_weights() -> list[Tensor]:
     """The calibrated channel weights that the package `lpips` ships (reading the file spares the import)."""
     package = importlib.util.find_spec("lpips")
     if package is None or package.origin is None:
-        raise ValueError("LPIPS needs the channel weights of the package lpips, which is not installed")
+        raise InputError("LPIPS needs the channel weights of the package lpips, which is not installed")
     file = Path(package.origin).parent / "weights" / "v0.1" / "alex.pth"
     state = torch.load(file, map_location="cpu", weights_only=True)
     return [state[f"lin{k}.model.1.weight"] for k in range(len(_LAYERS))]
@@ -121,7 +123,7 @@ def lpips(image: Tensor, reference: Tensor, *, weights: str | Path | None = None
         (B,) values >= 0; NaN for images that are too small or not finite.
 
     Raises:
-        ValueError: without weights.
+        InputError: without weights.
     """
     loaded = load_lpips_weights(weights, str(image.device))
     if min(image.shape[2:]) < _SMALLEST:

@@ -1,0 +1,314 @@
+"""Lightning's verbs, fit, validate, test and predict, with the task and the data of this package."""
+
+import io
+from collections.abc import Sequence
+from contextlib import redirect_stdout, suppress
+from pathlib import Path
+from traceback import walk_tb
+from typing import Any
+
+import torch
+import yaml
+from jsonargparse import Namespace
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities import rank_zero_info
+
+from dream_if.callbacks import (
+    BestCheckpoint,
+    FusedImages,
+    ImagePanels,
+    LastCheckpoint,
+    RunConfig,
+    RunMetrics,
+    WholeCheckpoints,
+    make_output_folder,
+)
+from dream_if.cli.launch import check_processes, set_arithmetic, share_cores
+from dream_if.cli.options import OneLineErrors
+from dream_if.compat import verb_settings
+from dream_if.data import FusionDataModule
+from dream_if.data.waiting import DataWait
+from dream_if.epoch_lines import EpochLines
+from dream_if.errors import InputError
+from dream_if.inference import load_network
+from dream_if.messages import configurations, explain, keys_of, read_configuration
+from dream_if.models import DreamIF
+from dream_if.task import FusionTask
+
+__all__ = ["FusionCLI", "run_lightning", "settings_of"]
+
+
+class LightningParser(OneLineErrors, LightningArgumentParser):
+    """Of Lightning's verbs."""
+
+
+class FusionCLI(LightningCLI):
+    """LightningCLI with the task and the data fixed, and guards on what Lightning lets pass."""
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Lightning's verbs, less the arguments that `test` and `predict` here decide about."""
+        skipped = LightningCLI.subcommands()
+        skipped["test"] |= {"verbose"}
+        skipped["predict"] |= {"return_predictions"}
+        return skipped
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the callbacks that every run has, each with its own group of options."""
+        parser.add_lightning_class_args(BestCheckpoint, "checkpoint")
+        parser.set_defaults(
+            {
+                "checkpoint.monitor": "val/Qabf",
+                "checkpoint.mode": "max",
+                "checkpoint.filename": "best",
+                "checkpoint.auto_insert_metric_name": False,
+                "checkpoint.enable_version_counter": False,
+            }
+        )
+        parser.add_lightning_class_args(ImagePanels, "panels")
+        parser.add_argument(
+            "--threads", type=int | None, default=None, help="Threads of torch in each process; found out if null."
+        )
+        parser.add_argument(
+            "--group", type=str | None, default=None, help="What runs of one kind have in common: W&B's group, a row."
+        )
+        parser.add_argument(
+            "--start_from",
+            type=str | None,
+            default=None,
+            help="Weights that fit starts from in place of random ones, and whose network it takes: a shipped name "
+            "such as small, a run's best.ckpt, a published file, or an id of the Hugging Face hub. The optimizer and "
+            "the learning rate start anew. A training that was stopped goes on with --ckpt_path, which comes first.",
+        )
+        parser.add_argument(
+            "--then_test",
+            type=bool,
+            default=False,
+            help="After fit, test its best checkpoint; the results go to the same folder.",
+        )
+
+    @property
+    def _settings(self) -> Namespace:
+        """Of the verb that runs."""
+        return self.config[self.config.subcommand]
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse, and remember the network that was asked for before that of a checkpoint or of weights replaces it."""
+        assert isinstance(args, list)
+        contents = [read_configuration(Path(path)) for path in configurations(args)]
+        try:
+            super().parse_arguments(parser, args)
+        except InputError as error:
+            written = [key for content in contents for key in keys_of(content)]
+            raise InputError(explain(str(error), verb_settings(self), written)) from error
+        verb, options = self.config.subcommand, self._settings
+        for group in ("model", "model.net", "model.loss", "data", "trainer", "checkpoint", "panels"):
+            if not isinstance(options.get(group), Namespace):
+                raise InputError(f"{group}: expected settings by name, got {options.get(group)}.")
+        if not 0 <= options.seed_everything < 2**32:
+            raise InputError(f"seed_everything must be from 0 up and below {2**32}, got {options.seed_everything}.")
+        if _rename_old(options.model.net):
+            rank_zero_info("model.net.joint_dominance: true is now called model.net.dominance: joint; taken for that.")
+        self.checkpoint = options.get("ckpt_path")
+        self.start: DreamIF | None = None
+        if self.checkpoint is not None or options.start_from is not None:
+            given = parser.parse_args(args, defaults=False)
+            self.asked = options.model.net.clone() if given.get(f"{verb}.model.net") else None
+        if self.checkpoint is not None:  # a run that goes on, or is tested, has its start behind it
+            _check_checkpoint(Path(self.checkpoint))
+        elif verb == "fit" and options.start_from is not None:
+            self.start = load_network(options.start_from)
+            options.model.net = Namespace(**self.start.config)  # type: ignore[no-untyped-call]  # jsonargparse's
+            self._refuse_other_network(options.start_from)
+        elif verb != "fit":
+            raise InputError(
+                f"{verb} needs a trained network: name its checkpoint with --ckpt_path, such as "
+                "<run>/checkpoints/best.ckpt."
+            )
+
+    def before_instantiate_classes(self) -> None:
+        """Settle what follows from other settings, and refuse a checkpoint of another network than the one asked for.
+
+        Lightning would load such a checkpoint silently.
+        """
+        options = self._settings
+        if self.config.subcommand == "fit" and options.data.train_seed is None:
+            options.data.train_seed = options.seed_everything
+        logger = options.trainer.logger
+        if options.group and isinstance(logger, Namespace) and logger.class_path.endswith("WandbLogger"):
+            logger.init_args.group = options.group
+        if self.checkpoint is not None:
+            _rename_old(options.model.net)
+            self._refuse_other_network(self.checkpoint)
+
+    def _refuse_other_network(self, source: str) -> None:
+        """Make sure that the network that was configured, if one was, is that of a checkpoint or of weights."""
+        loaded = self._settings.model.net
+        if self.asked is None or loaded == self.asked:
+            return
+        wanted, held = vars(self.asked), vars(loaded)
+        differences = "; ".join(
+            f"{key} is {wanted[key]} in the configuration and {held[key]} in {source}"
+            for key in wanted
+            if wanted[key] != held[key]
+        )
+        raise InputError(
+            f"{source} holds another network than the one configured: {differences}. Give the configuration it was "
+            "trained with (config.yaml in its run's folder), or leave model.net out of the configuration to take its "
+            "network."
+        )
+
+    def instantiate_classes(self) -> None:
+        """Build network, data and trainer; a setting that they refuse is the user's to mend."""
+        try:
+            super().instantiate_classes()
+        except (ValueError, TypeError, MisconfigurationException) as error:
+            if not isinstance(error, InputError) and _was_in_our_code(error):
+                raise
+            raise InputError(explain(str(error))) from error
+        if self.start is not None:
+            self.model.net.load_state_dict(self.start.state_dict())
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Build the trainer, with checkpoints that are written whole."""
+        trainer = super().instantiate_trainer(**kwargs)
+        trainer.strategy.checkpoint_io = WholeCheckpoints()
+        return trainer
+
+    def after_instantiate_classes(self) -> None:
+        """Find what is wrong with data and output before a run's folder is made or other processes are started.
+
+        Raises:
+            InputError: The data is not as the layout says, the folder for runs cannot be written to, the training has
+                no end, or the best checkpoint is to be chosen by a metric that is not computed.
+        """
+        assert self.subcommand is not None
+        check_processes(self.trainer)
+        share_cores(self.trainer, self._settings.threads)
+        set_arithmetic(self.trainer)
+        limits = self._settings.trainer
+        endless = limits.max_epochs == -1 or (limits.max_epochs is None and limits.max_time is not None)
+        if self.subcommand == "fit" and endless and limits.max_steps == -1:
+            raise InputError(
+                "The learning-rate schedule needs an end: set trainer.max_epochs or trainer.max_steps, also beside "
+                "trainer.max_time."
+            )
+        if self.subcommand == "fit":
+            self._try_optimizer()
+            smallest, crop = self.model.loss.smallest, self.datamodule.crop
+            if crop < smallest:
+                raise InputError(
+                    f"data.crop is {crop}, and the term viff of model.loss needs {smallest} pixels or more: enlarge "
+                    "data.crop, or set viff to 0 in model.loss.weights and model.loss.warmup_weights."
+                )
+        monitor = self._settings.checkpoint.monitor or ""
+        computed = [f"val/{name}" for name in self.model.metric_names]
+        unknown = monitor.startswith("val/") and not monitor.startswith("val/loss") and monitor not in computed
+        if self.subcommand == "fit" and unknown:
+            raise InputError(
+                f"checkpoint.monitor is {monitor}, which is not computed: add it to model.metrics, or monitor one of "
+                f"{', '.join(computed)}, val/loss."
+            )
+        self.datamodule.trainer = self.trainer  # it asks how many processes there are
+        self.datamodule.setup(self.subcommand)
+        if self.subcommand == "fit" and self._settings.then_test:
+            self.datamodule.setup("test")
+        make_output_folder(self.trainer)
+
+    def _try_optimizer(self) -> None:
+        """Make the optimizer once for a parameter of each group, with and without decay, to hear what it refuses."""
+        groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(2)]
+        try:
+            optimizer = self.model.optimizer(groups)
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise InputError(f"model.optimizer: {error}") from error
+        if optimizer.defaults.get("fused") and self.trainer.precision == "16-mixed" and self.trainer.gradient_clip_val:
+            raise InputError(
+                "model.optimizer: fused cannot clip gradients in precision 16-mixed: set its fused to false, "
+                "trainer.gradient_clip_val to null, or trainer.precision to bf16-mixed."
+            )
+
+    def after_fit(self) -> None:
+        """Test the best checkpoint, if asked to."""
+        if not self._settings.then_test:
+            return
+        best: str = self.config_init[self.config.subcommand].checkpoint.best_model_path  # none in a trial run
+        self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=best or None, verbose=False)
+
+    def test(self, **kwargs: Any) -> None:
+        """Test without Lightning's own table: `RunMetrics` prints a better one."""
+        self.trainer.test(**kwargs, verbose=False)
+
+    def predict(self, **kwargs: Any) -> None:
+        """Predict without keeping the images of all sets in memory: `FusedImages` has written them."""
+        self.trainer.predict(**kwargs, return_predictions=False)
+
+
+def _was_in_our_code(error: Exception) -> bool:
+    """Whether a class of ours was at work: of settings it says `InputError`, so anything else is its own mistake."""
+    modules = [str(frame.f_globals.get("__name__", "")) for frame, _ in walk_tb(error.__traceback__)]
+    return any(name.startswith("dream_if.") and not name.startswith("dream_if.cli.") for name in modules)
+
+
+def _rename_old(net: Namespace) -> bool:
+    """Have settings of a network name what older configurations and checkpoints call otherwise; whether they did."""
+    joint = net.pop("joint_dominance", None)
+    if joint:
+        net.dominance = "joint"
+    return bool(joint)
+
+
+def _check_checkpoint(path: Path) -> None:
+    """Make sure that a file is a checkpoint of ours before anything is built."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint. A run keeps its own in <run>/checkpoints/.")
+    try:
+        held = torch.load(path, weights_only=True, map_location="cpu")
+        held["hyper_parameters"]["net"], held["state_dict"]
+    except Exception as error:  # torch names half a dozen kinds for a file that is none of its own
+        raise InputError(f"{path}: not a checkpoint of dream-if, or cut short ({type(error).__name__}).") from error
+
+
+def run_lightning(args: Sequence[str]) -> None:
+    """Run one of Lightning's verbs."""
+    FusionCLI(
+        FusionTask,
+        FusionDataModule,
+        args=list(args),
+        parser_class=LightningParser,
+        parser_kwargs={"prog": "dream-if"},
+        save_config_callback=RunConfig,
+        seed_everything_default=0,
+        auto_configure_optimizers=False,
+        trainer_defaults={
+            "callbacks": [RunMetrics(), FusedImages(), LastCheckpoint(), DataWait(), EpochLines()],
+            "enable_model_summary": False,  # it counts no operations of ours; RunMetrics tells the size
+            "logger": {
+                "class_path": "lightning.pytorch.loggers.CSVLogger",
+                "init_args": {"save_dir": "runs", "name": "dream-if"},
+            },
+        },
+    )
+
+
+def settings_of(args: Sequence[str]) -> dict[str, Any]:
+    """All settings of a run of one of Lightning's verbs, without running it.
+
+    Raises:
+        InputError: A setting is wrong, or the arguments ask for something else, such as help.
+    """
+    with redirect_stdout(io.StringIO()) as printed, suppress(SystemExit):
+        run_lightning([*args, "--print_config"])
+    try:
+        settings = yaml.safe_load(printed.getvalue())
+    except yaml.YAMLError:
+        settings = None
+    if not isinstance(settings, dict) or "trainer" not in settings:
+        asking = next(
+            (word for word in args if word in ("-h", "--help")),
+            "what asks for something else",
+        )
+        raise InputError(f"{' '.join(args)}: that is no training; take out {asking}.")
+    return settings

@@ -1,0 +1,51 @@
+"""Options that every verb with a network has: which one, and where and how it computes."""
+
+from typing import Any
+
+from dream_if.cli.options import option
+from dream_if.inference.fuser import PRECISIONS, Fuser
+from dream_if.machine import Threads
+
+__all__ = ["device", "max_memory", "precision", "threads", "weights", "where"]
+
+
+def weights() -> Any:
+    """``--weights``."""
+    return option(
+        "name of shipped weights, a run's checkpoint, a .safetensors file with its .json beside it, a folder that "
+        "save_pretrained wrote, or an id of the Hugging Face hub",
+        default="small",
+    )
+
+
+def device() -> Any:
+    """``--device``."""
+    return option("auto, cpu, cuda, cuda:1, ...; auto takes a GPU if there is one", default="auto")
+
+
+def precision() -> Any:
+    """``--precision``."""
+    return option(
+        "auto is bfloat16 where the device has instructions for it, else float32", default="auto", choices=PRECISIONS
+    )
+
+
+def max_memory() -> Any:
+    """``--max-memory``."""
+    return option(
+        "what this process may hold in all, such as 4G, or 4096, in MiB: main memory for the CPU, the GPU's own "
+        "for a GPU. Larger pictures go in tiles. If left out: what it holds, and four fifths of what is free",
+        default=None,
+        metavar="AMOUNT",
+    )
+
+
+def threads(about: str = "threads on the CPU; found out if left out") -> Any:
+    """``--threads``."""
+    return option(about, default=None, metavar="N")
+
+
+def where(fuser: Fuser, threads: Threads) -> str:
+    """Precision and device that a network computes in and on, in words."""
+    device = f"cpu, {threads.reason}" if fuser.device.type == "cpu" else str(fuser.device)
+    return f"in {fuser.precision} on {device}"

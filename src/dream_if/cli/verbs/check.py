@@ -1,0 +1,42 @@
+"""`dream-if check`: what is in a folder of pairs, and what is wrong with it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dream_if.cli.options import option, positional
+from dream_if.data.check import check_pairs, format_report
+from dream_if.data.prepared import describe, find_damage, is_prepared, read_manifest
+
+__all__ = ["Options", "run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Which set."""
+
+    data: str = positional("folder of the set")
+    layout: str | None = option(
+        "how it is arranged: llvip, msrs, m3fd, roadscene, tno or folder; found out by itself if left out", default=None
+    )
+
+
+def run(options: Options) -> int:
+    """List the pairs in a folder, and everything about them that training or testing would trip over.
+
+    Of a set that `dream-if prepare` wrote the checksums are compared.
+
+    Returns:
+        1 if a file is missing, unreadable or of another size than its partner, else 0.
+
+    Raises:
+        InputError: There is no such folder, or its layout is unknown.
+    """
+    data = Path(options.data)
+    if is_prepared(data):
+        print(f"{data}: {describe(read_manifest(data))}")
+        damage = find_damage(data)
+        print("\n".join(damage) or "All checksums match.")
+        return int(bool(damage))
+    report = check_pairs(options.layout, data)
+    print(format_report(report))
+    return int(report.problems)

@@ -1,0 +1,44 @@
+"""`dream-if publish`: a run's best weights as two files, found by name where the package has them."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from dream_if.cli.options import option, positional
+from dream_if.errors import InputError
+from dream_if.inference.publish import publish
+from dream_if.models.shipped import SHIPPED
+
+__all__ = ["Options", "run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Which run, and what is said of it."""
+
+    run: str = positional("folder of a finished training", metavar="RUN")
+    name: str = option("of the files; without --out `dream-if fuse --weights` finds them by it")
+    terms: str = option("a sentence on the data's licences, for those who use the weights", default="")
+    commit: str = option("of the code that trained them", default="")
+    force: bool = option("write over weights of this name", default=False)
+    out: str | None = option(
+        "where to; the package's own folder of weights if left out", default=None, metavar="FOLDER"
+    )
+
+
+def run(options: Options) -> int:
+    """Keep a run's best weights as two files, the weights and how they came about.
+
+    Raises:
+        InputError: The run is not finished or damaged, or the output cannot be written.
+    """
+    out = SHIPPED if options.out is None else Path(options.out).expanduser()
+    if (there := out / f"{options.name}.safetensors").exists() and not options.force:
+        raise InputError(f"{there} is there already; choose another --name, or write over it with --force.")
+    path = publish(Path(options.run).expanduser(), options.name, out, terms=options.terms, commit=options.commit)
+    size = path.stat().st_size / 2**20
+    found_by = options.name if options.out is None else path
+    sys.stdout.write(
+        f"Wrote {path} ({size:.1f} MiB) and {path.with_suffix('.json').name}; fuse with --weights {found_by}\n"
+    )
+    return 0

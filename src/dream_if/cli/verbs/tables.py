@@ -1,0 +1,188 @@
+"""`dream-if tables`: a table of the paper, from finished runs or by running methods."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from rich.console import Console
+
+from dream_if.cli import network_options
+from dream_if.cli.options import option, positional
+from dream_if.cli.progress import progress_bar
+from dream_if.detection.found_pictures import draw_found
+from dream_if.detection.runs import DETECTORS, detect_on_fused
+from dream_if.errors import InputError
+from dream_if.inference.fuser import find_device
+from dream_if.machine import choose_threads, use_threads
+from dream_if.reports.ablation import make_ablation
+from dream_if.reports.ablation_document import ablation_document
+from dream_if.reports.ablation_sweeps import expected_runs
+from dream_if.reports.best_and_worst import draw_extremes
+from dream_if.reports.comparison import comparison_document
+from dream_if.reports.detection import detection_document
+from dream_if.reports.document import Document
+from dream_if.reports.efficiency import efficiency
+from dream_if.runs.finished import find_runs
+from dream_if.scoring.compare import compare_methods
+from dream_if.scoring.journal import Journal
+from dream_if.scoring.plan import TABLES, Plan, read_plan
+from dream_if.scoring.statistics import per_image
+from dream_if.storage import make_folder, write_atomically
+
+__all__ = ["Options", "run"]
+
+ABLATION = "4"
+DETECTION = "5"
+DEFAULT_PLAN = "experiments/tables/demo.yaml"
+JOURNAL = "scores.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Which table, of what, and where it goes."""
+
+    table: str = positional(
+        "table of the paper: 1 clean pairs, 2 corrupted, two-stage, 3 corrupted, one-stage, 4 the ablation, "
+        "5 detection on fused images; or beyond it: severity, shift, efficiency",
+        choices=["1", "2", "3", ABLATION, *TABLES[3:]],
+    )
+    source: str | None = positional(
+        f"a YAML file with methods and sets ({DEFAULT_PLAN} if left out); for table 4 the folder below which the "
+        "runs lie, at any depth (runs/table4)",
+        default=None,
+        metavar="SOURCE",
+    )
+    out: str | None = option(
+        "where the table goes as .md, .csv, .html and .png, and its scores as scores.jsonl, with which a run that "
+        "was stopped goes on; runs/tables if left out, for table 4 the folder of the runs",
+        default=None,
+        metavar="FOLDER",
+    )
+    sweep: Sequence[str] = option(
+        "of table 4: the sweeps that ran it, such as sweeps/table4.yaml sweeps/table4_controls.yaml; a row or seed "
+        "that they name and the runs lack is an error, even where no other row has the seed",
+        default=(),
+        nargs="+",
+        metavar="FILE",
+    )
+    data: str = option("what {data} in the YAML file stands for", default="data", metavar="FOLDER")
+    weights: str = option("what {weights} in the YAML file stands for, as for dream-if fuse", default="small")
+    lpips_weights: str | None = option("AlexNet weights for the LPIPS metrics", default=None, metavar="FILE")
+    limit: int | None = option("so many pairs of each set, spread over its names", default=None, metavar="N")
+    panels: int = option(
+        "draw the K best and K worst images of our method, by set, condition and metric, into panels/; of "
+        "table 5 K test images of each set with what was found",
+        default=0,
+        metavar="K",
+    )
+    detector: str = option(
+        "of table 5: torchvision's, or the program yolo of this machine, in a process of its own",
+        default=DETECTORS[0],
+        choices=DETECTORS,
+    )
+    device: str = network_options.device()
+    threads: int | None = network_options.threads("threads of torch; found out if left out")
+
+
+def run(options: Options) -> int:
+    """Make a table of the paper from finished runs, or by running methods on test sets.
+
+    Raises:
+        InputError: A file, set, method or run is missing or cannot be used, or the output cannot be written.
+    """
+    if options.table == ABLATION:
+        runs = Path(options.source or "runs/table4").expanduser()
+        out = runs if options.out is None else Path(options.out).expanduser()
+        _refuse_idle(options)
+        expected = [place for path in options.sweep for place in expected_runs(Path(path).expanduser())]
+        _deliver(ablation_document(make_ablation(find_runs(runs), runs, expected)), out)
+        return 0
+    if options.sweep:
+        raise InputError(f"--sweep is for table {ABLATION}, the ablation; leave it out.")
+    for name, least in (("limit", 1), ("panels", 0)):
+        value = getattr(options, name)
+        if value is not None and value < least:
+            raise InputError(f"--{name}: expected {least} or more, got {value}.")
+    use_threads(choose_threads(options.threads))
+    device = find_device(options.device)
+    plan = read_plan(
+        Path(options.source or DEFAULT_PLAN).expanduser(),
+        options.table,
+        data=Path(options.data).expanduser(),
+        weights=options.weights,
+        device=device,
+        limit=options.limit,
+    )
+    out = make_folder(Path(options.out or "runs/tables").expanduser())
+    for sentence in plan.missing:
+        sys.stderr.write(f"Left out {sentence}\n")
+    if options.table == "efficiency":
+        _deliver(efficiency(plan, device), out)
+        return 0
+    if options.table == DETECTION:
+        _detect(plan, out, options)
+        return 0
+    _compare(plan, out, options)
+    return 0
+
+
+def _refuse_idle(options: Options) -> None:
+    """Refuse options that the ablation, which runs nothing, would not heed."""
+    for each in fields(options):
+        given = getattr(options, each.name)
+        if each.name not in ("table", "source", "out", "sweep") and given != each.default:
+            raise InputError(
+                f"--{each.name.replace('_', '-')} {given}: table {ABLATION} reads finished runs and does not use this; "
+                "leave it out. What the runs are tested on is settled when they are run."
+            )
+
+
+def _detect(plan: Plan, out: Path, options: Options) -> None:
+    """Train and test detectors, and write the table."""
+    with progress_bar("fusing and training") as advance:
+        results = detect_on_fused(
+            plan,
+            out,
+            Journal(out / JOURNAL),
+            detector=options.detector,
+            device=find_device(options.device),
+            progress=advance,
+        )
+    for sentence in results.left_out:
+        sys.stderr.write(f"Left out {sentence}\n")
+    _deliver(detection_document(results), out)
+    if options.panels:
+        drawn = draw_found(results, options.panels, out / "panels" / "table5")
+        sys.stdout.write(f"Wrote {len(drawn)} panels to {out / 'panels' / 'table5'}\n")
+    sys.stdout.write(f"Fused images with boxes, for YOLO and COCO: {results.folder}\n")
+
+
+def _compare(plan: Plan, out: Path, options: Options) -> None:
+    """Score the methods, and write the table, the scores of single images, and panels."""
+    device = find_device(options.device)
+    weights = None if options.lpips_weights is None else Path(options.lpips_weights).expanduser()
+    with progress_bar("scoring") as advance:
+        scored = compare_methods(plan, Journal(out / JOURNAL), lpips_weights=weights, device=device, progress=advance)
+    for sentence in scored.left_out:
+        sys.stderr.write(f"{sentence}\n")
+    document = comparison_document(scored)
+    write_atomically(
+        out / f"{document.name}_images.csv",
+        per_image(scored.scores).to_csv(index=False, lineterminator="\n", na_rep="nan").encode(),
+    )
+    _deliver(document, out)
+    if options.panels:
+        drawn = draw_extremes(scored, options.panels, out / "panels" / document.name, device)
+        sys.stdout.write(f"Wrote {len(drawn)} panels to {out / 'panels' / document.name}\n")
+
+
+def _deliver(document: Document, out: Path) -> None:
+    """Write and print a document."""
+    written = document.write(out)
+    console = Console()
+    if console.is_terminal:
+        document.show(console)
+    else:  # bold and underlined would be lost
+        sys.stdout.write(document.markdown())
+    sys.stdout.write(f"Wrote {', '.join(path.name for path in written)} to {out}\n")

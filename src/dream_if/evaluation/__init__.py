@@ -1,1 +1,0 @@
-"""The verb `dream-if evaluate`."""

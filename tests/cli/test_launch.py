@@ -1,0 +1,78 @@
+"""What is made of the processes that torchrun or SLURM start."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from dream_if.cli import launch
+from dream_if.machine import Threads
+
+FIT = ("fit", "--config", "tiny.yaml", "--trainer.fast_dev_run", 1)
+TORCHRUN = {"TORCHELASTIC_RUN_ID": "run", "WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}
+SLURM = {
+    "SLURM_NTASKS": "2",
+    "SLURM_NTASKS_PER_NODE": "2",
+    "SLURM_PROCID": "0",
+    "SLURM_LOCALID": "0",
+    "SLURM_NODEID": "0",
+}
+
+
+@pytest.fixture
+def inside(monkeypatch: pytest.MonkeyPatch):
+    """Sets variables of the environment, and none that this machine's own launcher may have set."""
+    for name in (*TORCHRUN, *SLURM, "SLURM_JOB_NAME", "SLURM_CPUS_PER_TASK"):
+        monkeypatch.delenv(name, raising=False)
+
+    def put(variables: dict[str, str]) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return put
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize(("variables", "name"), [(TORCHRUN, "torchrun"), (SLURM, "SLURM")])
+def test_more_processes_than_devices_are_refused(run, inside, variables, name) -> None:
+    inside(variables)
+    message = run(*FIT).message
+    assert message.startswith(f"{name} (")
+    assert "counts 2 process(es), but trainer.num_nodes is 1 with 1 device(s) each" in message
+
+
+@pytest.mark.usefixtures("workspace")
+def test_fewer_processes_than_devices_are_refused(run, inside) -> None:
+    inside(SLURM | {"SLURM_NTASKS": "1", "SLURM_NTASKS_PER_NODE": "1"})
+    assert "counts 1 process(es), but" in run(*FIT, "--trainer.devices", 2).message
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        TORCHRUN | {"WORLD_SIZE": "1"},
+        SLURM | {"SLURM_NTASKS": "1", "SLURM_NTASKS_PER_NODE": "1"},
+        SLURM | {"SLURM_JOB_NAME": "interactive"},
+    ],
+)
+def test_one_for_each_device_is_accepted(inside, variables) -> None:
+    inside(variables)
+    launch.check_processes(SimpleNamespace(num_devices=1, num_nodes=1))
+
+
+def test_nodes_count(inside) -> None:
+    inside(TORCHRUN | {"WORLD_SIZE": "6"})
+    launch.check_processes(SimpleNamespace(num_devices=2, num_nodes=3))
+
+
+@pytest.mark.parametrize(
+    ("variables", "processes"),
+    [({}, 4), (SLURM, 4), (SLURM | {"SLURM_CPUS_PER_TASK": "8"}, 1), ({"SLURM_CPUS_PER_TASK": "8"}, 4)],
+)
+def test_processes_share_cores_unless_slurm_has_dealt_them_out(inside, monkeypatch, variables, processes) -> None:
+    inside(variables)
+    seen = []
+    monkeypatch.setattr(launch, "choose_threads", lambda *given: seen.append(given) or Threads(1, "1 thread"))
+    launch.share_cores(SimpleNamespace(num_devices=4), None)
+    launch.share_cores(SimpleNamespace(num_devices=4), 3)
+    assert seen == [(None, processes), (3, processes)]

@@ -1,3 +1,0 @@
-from tests.scoring.made_folders import folders, options, scored
-
-__all__ = ["folders", "options", "scored"]

@@ -1,3 +1,0 @@
-from tests.runs.made_sweeps import calls, no_variables, order, stand_in, two_seeds
-
-__all__ = ["calls", "no_variables", "order", "stand_in", "two_seeds"]

@@ -1,0 +1,116 @@
+"""Files and folders are whole or not there, lines survive a crash, and images are listed and paired by stem."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dream_if.errors import InputError
+from dream_if.storage import (
+    append_json_lines,
+    atomic_file,
+    atomic_folder,
+    cache_key,
+    file_digest,
+    images_by_stem,
+    list_folder,
+    match,
+    read_json_lines,
+    refuse_used_folder,
+    write_atomically,
+)
+
+
+def fail_after(write: Callable[[], object]) -> None:
+    write()
+    raise RuntimeError
+
+
+class TestFiles:
+    def test_a_failure_leaves_what_was_there(self, tmp_path: Path) -> None:
+        path = tmp_path / "below" / "a.txt"
+        write_atomically(path, b"old")
+        with pytest.raises(RuntimeError), atomic_file(path) as part:
+            fail_after(lambda: part.write_bytes(b"half"))
+        assert path.read_bytes() == b"old"
+        assert os.listdir(path.parent) == ["a.txt"]
+
+    def test_the_digest_is_that_of_the_content(self, tmp_path: Path) -> None:
+        (tmp_path / "a").write_bytes(b"abc")
+        assert file_digest(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
+        with pytest.raises(InputError, match="b: cannot be read"):
+            file_digest(tmp_path / "b")
+
+    def test_a_key_depends_on_every_part(self) -> None:
+        keys = {cache_key(parts) for parts in (["a", 1], ["a", 2], ["a1"], {"a": 1})}
+        assert len(keys) == 4
+        assert cache_key({"a": 1, "b": 2}, sort_keys=True) == cache_key({"b": 2, "a": 1}, sort_keys=True)
+
+
+class TestFolders:
+    def test_it_has_its_name_when_it_is_full(self, tmp_path: Path) -> None:
+        with atomic_folder(tmp_path / "made") as folder:
+            (folder / "a").write_text("")
+            assert not (tmp_path / "made").exists()
+        assert os.listdir(tmp_path) == ["made"]
+        assert os.listdir(tmp_path / "made") == ["a"]
+        assert (tmp_path / "made").stat().st_mode & 0o777 == 0o755
+
+    def test_it_is_gone_after_a_failure(self, tmp_path: Path) -> None:
+        with pytest.raises(RuntimeError), atomic_folder(tmp_path / "made", tmp_path / "part") as folder:
+            fail_after((folder / "a").touch)
+        assert os.listdir(tmp_path) == []
+
+    def test_two_do_not_fill_one(self, tmp_path: Path) -> None:
+        with (
+            atomic_folder(tmp_path / "made", tmp_path / "part"),
+            pytest.raises(InputError, match="part: is there already"),
+            atomic_folder(tmp_path / "made", tmp_path / "part"),
+        ):
+            pass
+        assert os.listdir(tmp_path) == ["made"]
+
+    def test_one_in_use_is_refused(self, tmp_path: Path) -> None:
+        refuse_used_folder(tmp_path, "scenes")
+        refuse_used_folder(tmp_path / "none", "scenes")
+        (tmp_path / "a").write_text("")
+        for path in (tmp_path, tmp_path / "a"):
+            with pytest.raises(InputError, match="expected a new or empty folder for scenes"):
+                refuse_used_folder(path, "scenes")
+
+
+def test_a_line_that_was_cut_off_harms_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    assert read_json_lines(path) == []
+    append_json_lines(path, [{"a": 1}, {"a": 2}])
+    path.write_bytes(path.read_bytes()[:-4])
+    append_json_lines(path, [{"a": 3}])
+    assert read_json_lines(path) == [{"a": 1}, {"a": 3}]
+    assert json.loads(path.read_text().splitlines()[-1]) == {"a": 3}
+
+
+class TestImages:
+    def test_dot_files_folders_and_other_endings_are_no_images(self, tmp_path: Path) -> None:
+        for name in ("b.PNG", "a.jpg", "a.tiff", ".c.png", "d.txt"):
+            (tmp_path / name).write_text("")
+        (tmp_path / "e.png").mkdir()
+        found = {stem: [path.name for path in paths] for stem, paths in images_by_stem(tmp_path).items()}
+        assert found == {"a": ["a.jpg", "a.tiff"], "b": ["b.PNG"]}
+        assert [path.name for path in list_folder(tmp_path)] == ["a.jpg", "a.tiff", "b.PNG", "d.txt", "e.png"]
+        with pytest.raises(InputError, match="none: cannot be listed"):
+            list_folder(tmp_path / "none")
+
+    def test_pairs_and_what_has_no_partner(self, tmp_path: Path) -> None:
+        for name in ("vi/a.png", "vi/b.png", "vi/c.png", "vi/c.jpg", "ir/a.bmp", "ir/c.png", "ir/d.png"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text("")
+        matches = match(tmp_path / "vi", tmp_path / "ir")
+        assert [(pair.name, pair.visible.name, pair.infrared.name) for pair in matches.pairs] == [
+            ("a", "a.png", "a.bmp")
+        ]
+        assert [path.name for path in matches.without_infrared] == ["b.png"]
+        assert [path.name for path in matches.without_visible] == ["d.png"]
+        assert [[path.name for path in paths] for paths in matches.ambiguous] == [["c.jpg", "c.png"]]
