@@ -19,7 +19,7 @@ from dream_if.data.images import read_image
 from dream_if.detection import runs as detection_runs
 from dream_if.detection.labels import read_labels, scene_labels
 from dream_if.reports.paper import TABLE_5
-from dream_if.scoring.plan import read_plan
+from dream_if.scoring.plan import DetectionSettings, read_plan
 
 pytestmark = [
     pytest.mark.usefixtures("workspace"),
@@ -270,5 +270,5 @@ def test_the_plans_of_make_reproduce_have_table_5(plan_name: str, tmp_path: Path
     )
     assert not found.missing
     assert {"Dream-IF", "visible alone", "infrared alone"} <= {row.name for row in found.rows}
-    settings = detection_runs.DetectionSettings.read(found.own)
-    assert settings.training.steps > 100
+    assert isinstance(found.settings, DetectionSettings)
+    assert found.settings.steps > 100
