@@ -17,7 +17,7 @@ from benchmarks.network_case import ARMS, Result
 from benchmarks.network_floor import DEVICES, bytes_moved
 from benchmarks.network_proof import Proof
 from benchmarks.scaling import BACKWARD, count
-from dream_if.render import Cell, Table, markdown_table
+from dream_if.reports.table import Cell, Table, markdown_table
 
 __all__ = ["counts", "machine", "markdown", "plot"]
 

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dream_if.data.scenes import generate_scene
 from dream_if.models import DreamIF
-from dream_if.render import Cell, Table, markdown_table
+from dream_if.reports.table import Cell, Table, markdown_table
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "experiments"
 BACKWARD = 2  # as a multiple of forward: each product of two tensors has a gradient for either

@@ -8,13 +8,17 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 import yaml
+from torchvision.ops import box_convert
 
 from dream_if.data.layouts import Split
 from dream_if.detection.labels import Boxes
+from dream_if.detection.training import Detections
+from dream_if.errors import InputError
 from dream_if.storage import write_atomically
 
-__all__ = ["image_file", "write_data_yaml", "write_labels"]
+__all__ = ["image_file", "read_found", "write_data_yaml", "write_found", "write_labels"]
 
 Labelled = Mapping[str, tuple[tuple[int, int], Boxes]]
 """Name of an image -> its height and width in pixels, and its boxes."""
@@ -94,4 +98,41 @@ def _coco(images: Labelled, names: Sequence[str]) -> dict[str, object]:
         ],
         "annotations": annotations,
         "categories": [{"id": number, "name": name} for number, name in enumerate(names, start=1)],
+    }
+
+
+def write_found(file: Path, found: Sequence[Detections]) -> None:
+    """Write what was found in images in COCO's form of results, for whoever wants to look or score anew.
+
+    Raises:
+        InputError: The folder cannot be written to.
+    """
+    lines = [
+        {"image_id": number, "category_id": label, "bbox": box, "score": score}
+        for number, image in enumerate(found, start=1)
+        for box, label, score in zip(
+            [[x0, y0, x1 - x0, y1 - y0] for x0, y0, x1, y1 in image["boxes"].tolist()],
+            image["labels"].tolist(),
+            image["scores"].tolist(),
+            strict=True,
+        )
+    ]
+    write_atomically(file, json.dumps(lines).encode())
+
+
+def read_found(file: Path, position: int) -> Detections:
+    """What `write_found` wrote of the image at a position, counted from 0.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    try:
+        things = [thing for thing in json.loads(file.read_text()) if thing["image_id"] == position + 1]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: cannot be read ({error}).") from error
+    boxes = torch.tensor([thing["bbox"] for thing in things], dtype=torch.float32).reshape(-1, 4)
+    return {
+        "boxes": box_convert(boxes, "xywh", "xyxy"),
+        "labels": torch.tensor([thing["category_id"] for thing in things], dtype=torch.long),
+        "scores": torch.tensor([thing["score"] for thing in things], dtype=torch.float32),
     }

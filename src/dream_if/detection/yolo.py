@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from torchvision.ops import box_convert
 
 from dream_if.data.layouts import Split
 from dream_if.detection.training import Detections
@@ -107,10 +108,9 @@ def _read(path: Path, size: tuple[int, int]) -> Detections:
         numbers = torch.tensor([[float(word) for word in line.split()] for line in lines]).reshape(-1, 6)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(f"{path}: expected class, centre x, centre y, width, height and score by line.") from error
-    centre, half = numbers[:, 1:3], numbers[:, 3:5] / 2
     scale = torch.tensor([width, height, width, height], dtype=torch.float32)
     return {
-        "boxes": torch.cat([centre - half, centre + half], dim=1) * scale,
+        "boxes": box_convert(numbers[:, 1:5], "cxcywh", "xyxy") * scale,
         "labels": numbers[:, 0].long() + 1,
         "scores": numbers[:, 5],
     }

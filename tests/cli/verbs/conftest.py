@@ -1,8 +1,8 @@
 """The fixtures of the parts that the verbs call."""
 
-from tests.evaluation.conftest import folders, options, scored
 from tests.inference.conftest import _texture, averaging, net, weights
-from tests.sweeps.conftest import calls, no_variables, order, stand_in, two_seeds
+from tests.runs.made_sweeps import calls, no_variables, order, stand_in, two_seeds
+from tests.scoring.made_folders import folders, options, scored
 
 __all__ = [
     "_texture",

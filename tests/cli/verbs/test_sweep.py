@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from dream_if.sweeps.grid import point_name
+from dream_if.runs.sweep_grid import point_name
 
 RUNS = Path("runs/table/here")
 NAMES = [point_name({"seed_everything": seed}) for seed in (0, 1)]

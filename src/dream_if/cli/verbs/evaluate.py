@@ -10,14 +10,12 @@ from rich.text import Text
 
 from dream_if.cli.options import named_folders, option
 from dream_if.cli.progress import progress_bar
-from dream_if.evaluation.evaluator import evaluate
-from dream_if.evaluation.report import markdown_text, write_report
-from dream_if.evaluation.results import Evaluation
-from dream_if.evaluation.shares import Share, Unfinished
-from dream_if.evaluation.table import comparison_table, footnotes, score_table
 from dream_if.machine import choose_threads
 from dream_if.metrics import DEFAULT_CONVENTION, TABLE_METRICS
-from dream_if.render import terminal_table
+from dream_if.reports.folders import footnotes, markdown_text, tables_of, write_report
+from dream_if.reports.table import terminal_table
+from dream_if.scoring.evaluate import Evaluation, evaluate
+from dream_if.scoring.parallel import Share, Unfinished
 
 __all__ = ["Options", "run"]
 
@@ -130,9 +128,8 @@ def run(options: Options) -> int:
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Print both tables and the notes."""
-    for table in (score_table(evaluation), comparison_table(evaluation)):
-        if table is not None:
-            console.print(terminal_table(table))
+    for table in tables_of(evaluation):
+        console.print(terminal_table(table))
     for note in footnotes(evaluation):
         console.print(Text(note, style="dim"))
     for note in evaluation.notes:

@@ -14,10 +14,10 @@ from rich.console import Console
 from dream_if.cli.options import option, positional, rest
 from dream_if.errors import InputError
 from dream_if.machine import choose_threads
-from dream_if.sweeps.display import Board, State
-from dream_if.sweeps.grid import Sweep, command_of, expand, fit_arguments, point_name, read_sweep
-from dream_if.sweeps.points import Point, place_of
-from dream_if.sweeps.runner import run_points
+from dream_if.runs.sweep_display import Board, State
+from dream_if.runs.sweep_grid import Sweep, command_of, expand, fit_arguments, point_name, read_sweep
+from dream_if.runs.sweep_point import Point, place_of
+from dream_if.runs.sweep_runner import run_points
 
 __all__ = ["Options", "run"]
 

@@ -1,55 +1,39 @@
 """`dream-if tables`: a table of the paper, from finished runs or by running methods."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from dream_if.cli import network_options
 from dream_if.cli.options import option, positional
 from dream_if.cli.progress import progress_bar
+from dream_if.detection.found_pictures import draw_found
+from dream_if.detection.runs import DETECTORS, detect_on_fused
 from dream_if.errors import InputError
-from dream_if.evaluation.journal import Journal
 from dream_if.inference.fuser import find_device
 from dream_if.machine import choose_threads, use_threads
+from dream_if.reports.ablation import make_ablation
+from dream_if.reports.ablation_document import ablation_document
+from dream_if.reports.ablation_sweeps import expected_runs
+from dream_if.reports.best_and_worst import draw_extremes
+from dream_if.reports.comparison import comparison_document
+from dream_if.reports.detection import detection_document
+from dream_if.reports.document import Document
+from dream_if.reports.efficiency import efficiency
+from dream_if.runs.finished import find_runs
+from dream_if.scoring.compare import compare_methods
+from dream_if.scoring.journal import Journal
+from dream_if.scoring.plan import TABLES, Plan, read_plan
+from dream_if.scoring.statistics import per_image
 from dream_if.storage import make_folder, write_atomically
-from dream_if.tables.ablation import make_ablation
-from dream_if.tables.comparison import Comparison, compare_methods
-from dream_if.tables.detection_looks import draw_found
-from dream_if.tables.detection_runs import DETECTORS, DetectionSettings, detect_on_fused
-from dream_if.tables.document import Document
-from dream_if.tables.efficiency import efficiency, read_settings
-from dream_if.tables.expected import expected_runs
-from dream_if.tables.grids import per_image_csv
-from dream_if.tables.looks import draw_extremes
-from dream_if.tables.plan import TABLES, Plan, read_plan
-from dream_if.tables.runs import find_runs
-from dream_if.tables.severity import severity
-from dream_if.tables.shift import shift
-from dream_if.tables.table1 import table1
-from dream_if.tables.table2 import table2
-from dream_if.tables.table3 import table3
-from dream_if.tables.table4 import table4
-from dream_if.tables.table5 import table5
 
 __all__ = ["Options", "run"]
 
 ABLATION = "4"
 DETECTION = "5"
-COMPARED: dict[str, Callable[[Comparison], Document]] = {
-    "1": table1,
-    "2": table2,
-    "3": table3,
-    "severity": severity,
-    "shift": shift,
-}
-SETTINGS: dict[str, Callable[[Mapping[str, Any]], object]] = {
-    DETECTION: DetectionSettings.read,
-    "efficiency": read_settings,
-}
 DEFAULT_PLAN = "experiments/tables/demo.yaml"
 JOURNAL = "scores.jsonl"
 
@@ -112,7 +96,7 @@ def run(options: Options) -> int:
         out = runs if options.out is None else Path(options.out).expanduser()
         _refuse_idle(options)
         expected = [place for path in options.sweep for place in expected_runs(Path(path).expanduser())]
-        _deliver(table4(make_ablation(find_runs(runs), runs, expected)), out)
+        _deliver(ablation_document(make_ablation(find_runs(runs), runs, expected)), out)
         return 0
     if options.sweep:
         raise InputError(f"--sweep is for table {ABLATION}, the ablation; leave it out.")
@@ -130,8 +114,6 @@ def run(options: Options) -> int:
         device=device,
         limit=options.limit,
     )
-    if options.table in SETTINGS:
-        SETTINGS[options.table](plan.own)  # to hear of mistakes before a folder is made
     out = make_folder(Path(options.out or "runs/tables").expanduser())
     for sentence in plan.missing:
         sys.stderr.write(f"Left out {sentence}\n")
@@ -169,7 +151,7 @@ def _detect(plan: Plan, out: Path, options: Options) -> None:
         )
     for sentence in results.left_out:
         sys.stderr.write(f"Left out {sentence}\n")
-    _deliver(table5(results), out)
+    _deliver(detection_document(results), out)
     if options.panels:
         drawn = draw_found(results, options.panels, out / "panels" / "table5")
         sys.stdout.write(f"Wrote {len(drawn)} panels to {out / 'panels' / 'table5'}\n")
@@ -181,16 +163,17 @@ def _compare(plan: Plan, out: Path, options: Options) -> None:
     device = find_device(options.device)
     weights = None if options.lpips_weights is None else Path(options.lpips_weights).expanduser()
     with progress_bar("scoring") as advance:
-        comparison = compare_methods(
-            plan, Journal(out / JOURNAL), lpips_weights=weights, device=device, progress=advance
-        )
-    for sentence in comparison.left_out:
+        scored = compare_methods(plan, Journal(out / JOURNAL), lpips_weights=weights, device=device, progress=advance)
+    for sentence in scored.left_out:
         sys.stderr.write(f"{sentence}\n")
-    document = COMPARED[plan.table](comparison)
-    write_atomically(out / f"{document.name}_images.csv", per_image_csv(comparison).encode())
+    document = comparison_document(scored)
+    write_atomically(
+        out / f"{document.name}_images.csv",
+        per_image(scored.scores).to_csv(index=False, lineterminator="\n", na_rep="nan").encode(),
+    )
     _deliver(document, out)
     if options.panels:
-        drawn = draw_extremes(comparison, options.panels, out / "panels" / document.name, device)
+        drawn = draw_extremes(scored, options.panels, out / "panels" / document.name, device)
         sys.stdout.write(f"Wrote {len(drawn)} panels to {out / 'panels' / document.name}\n")
 
 

@@ -1,0 +1,257 @@
+"""Fused images with boxes, as data sets for detectors: what Table 5 trains on and tests."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from PIL import Image as PillowImage
+from PIL.PngImagePlugin import PngInfo
+
+from dream_if import baselines, models
+from dream_if.cache_keys import package_digest
+from dream_if.data.conditions import CLEAN, Condition
+from dream_if.data.layouts import Split
+from dream_if.data.pairs import read_image, to_tensor
+from dream_if.data.sampling import spread_evenly
+from dream_if.detection.files import image_file, write_data_yaml, write_labels
+from dream_if.detection.labels import Boxes, class_names, label_files, read_labels, scene_labels
+from dream_if.detection.training import Example
+from dream_if.errors import InputError
+from dream_if.methods.method import PairId
+from dream_if.methods.row import Row
+from dream_if.pixels import image_png, to_8_bit
+from dream_if.scoring.pairs import ScoredPair
+from dream_if.scoring.plan import Plan
+from dream_if.scoring.test_sets import OWNERS, SetSettings, TestSet
+from dream_if.storage import cache_key, write_atomically
+
+__all__ = ["DetectionSet", "FusedPicture", "LabelledSet", "LabelledSplit", "fuse_sets", "labelled_sets"]
+
+SPLITS: tuple[Split, Split] = ("train", "test")
+STAMP = "dream-if"
+"""Name of the text in a fused image's file that stands for all that its pixels depend on."""
+
+
+@dataclass(frozen=True)
+class LabelledSplit:
+    """The pairs of a split that have labels.
+
+    Attributes:
+        images: of the split.
+        numbers: of those that have labels, in their order.
+        read: number of a pair, and its height and width, to its boxes.
+    """
+
+    images: TestSet
+    numbers: tuple[int, ...]
+    read: Callable[[int, tuple[int, int]], Boxes]
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """A set with labels for training and test.
+
+    Attributes:
+        name: in tables.
+        splits: train and test.
+        names: of the classes; None where only their numbers are known.
+    """
+
+    name: str
+    splits: Mapping[Split, LabelledSplit]
+    names: tuple[str, ...] | None
+
+
+def labelled_sets(plan: Plan, train: int | None) -> tuple[list[LabelledSet], list[str]]:
+    """The sets of a plan that a detector can be trained on and tested with.
+
+    Args:
+        plan: of Table 5.
+        train: training pairs of each set; if None all, and of scenes twice as many as in the test.
+
+    Returns:
+        The sets, and a sentence about each that lacks a split or labels.
+    """
+    found, left_out = [], []
+    for name, test in plan.images.items():
+        settings = test.settings
+        try:
+            splits: dict[Split, LabelledSplit] = {
+                "train": _labelled(name, replace(settings, split="train", count=train or 2 * settings.count), train),
+                "test": _labelled(name, settings, None),
+            }
+        except InputError as error:
+            left_out.append(f"{name}: {error}")
+            continue
+        found.append(LabelledSet(name, splits, class_names(settings.layout, settings.root)))
+    return found, left_out
+
+
+def _labelled(name: str, settings: SetSettings, most: int | None) -> LabelledSplit:
+    """The pairs of a split that have labels, no more than `most` and the set's own limit of them, spread evenly."""
+    images = TestSet(name, replace(settings, limit=None))
+    every = tuple(range(len(images.names)))
+    files: dict[str, Path] = {}
+    if not images.generated:
+        files = label_files(settings.root, settings.split, images.names)
+        every = tuple(number for number in every if images.names[number] in files)
+    if not every:
+        raise InputError(
+            f"none of the {len(images.names)} {settings.split} pair(s) in {settings.root} has labels; expected .xml "
+            f"(VOC) or .txt (YOLO) files with the pairs' names in {settings.root}/labels, .../Annotations or "
+            f".../{settings.split}/labels{_source(settings)}"
+        )
+    count = min([len(every), *(limit for limit in (most, settings.limit) if limit is not None)])
+    numbers = tuple(every[position] for position in spread_evenly(count, len(every)))
+
+    def read(number: int, size: tuple[int, int]) -> Boxes:
+        if images.generated:
+            return scene_labels(settings.split, images.positions[number], settings.seed, size)
+        return read_labels(files[images.names[number]], size, names)
+
+    names = class_names(settings.layout, settings.root)
+    return LabelledSplit(images, numbers, read)
+
+
+def _source(settings: SetSettings) -> str:
+    return f"; get them from {OWNERS[settings.layout]}." if settings.layout in OWNERS else "."
+
+
+@dataclass(frozen=True)
+class FusedPicture:
+    """A fused image on disk, its height and width, its boxes, and what stands for its pixels."""
+
+    file: Path
+    name: str
+    size: tuple[int, int]
+    boxes: Boxes
+    key: str
+
+    def example(self) -> Example:
+        """What reads it for a detector."""
+        return lambda: (to_tensor(read_image(self.file, 3)), self.boxes)
+
+    @property
+    def digest(self) -> str:
+        """Hash of all that a detector gets to know of it."""
+        told = [self.name, self.key, self.boxes.corners.tolist(), self.boxes.classes.tolist()]
+        return cache_key(told)
+
+
+@dataclass(frozen=True)
+class DetectionSet:
+    """A row's fused images of a set.
+
+    Attributes:
+        folder: where they are, in the form of YOLO and COCO.
+        pictures: by split.
+        names: of the classes.
+    """
+
+    folder: Path
+    pictures: Mapping[Split, tuple[FusedPicture, ...]]
+    names: tuple[str, ...]
+
+
+def fuse_sets(
+    sets: list[LabelledSet], plan: Plan, out: Path, device: torch.device, progress: Callable[[], None]
+) -> dict[tuple[str, str], DetectionSet]:
+    """Write every row's fused images of all sets, with their labels.
+
+    An image that is there already, of the same pair and method, stays.
+
+    Args:
+        sets: with labels.
+        plan: of Table 5.
+        out: a folder for each set, and in it one for each row.
+        device: where methods compute.
+        progress: called after each image.
+
+    Returns:
+        (set, row) -> its images.
+
+    Raises:
+        InputError: A method fails, or a file cannot be read or written.
+    """
+    code = package_digest([baselines, models])
+    for row in plan.rows:
+        row.check([pair for labelled in sets for pair in _pairs(labelled)])
+    found = {}
+    for labelled in sets:
+        pictures: dict[str, dict[Split, list[FusedPicture]]] = {
+            row.name: {split: [] for split in SPLITS} for row in plan.rows
+        }
+        for split in SPLITS:
+            part = labelled.splits[split]
+            for number in part.numbers:
+                pair = ScoredPair(part.images.read(number), labelled.name, device)
+                height, width = pair.clean[0].shape[-2:]
+                boxes = part.read(number, (height, width))
+                for row in plan.rows:
+                    folder = _folder(out, labelled.name, row.name)
+                    file = image_file(folder, split, pair.name)
+                    key = _fused_file(pair, row, file, code)
+                    pictures[row.name][split].append(FusedPicture(file, pair.name, (height, width), boxes, key))
+                    progress()
+        names = labelled.names or _numbered(pictures[plan.rows[0].name])
+        for row in plan.rows:
+            folder = _folder(out, labelled.name, row.name)
+            for split in SPLITS:
+                images = {p.name: (p.size, p.boxes) for p in pictures[row.name][split]}
+                write_labels(folder, split, images, names)
+                _remove_others(folder / "images" / split, {p.file for p in pictures[row.name][split]})
+            write_data_yaml(folder, names)
+            kept = {split: tuple(pictures[row.name][split]) for split in SPLITS}
+            found[labelled.name, row.name] = DetectionSet(folder, kept, names)
+    return found
+
+
+def _pairs(labelled: LabelledSet) -> list[PairId]:
+    """Every picture of a set that is asked for, of training and test."""
+    parts = labelled.splits.values()
+    return [PairId(labelled.name, CLEAN, part.images.names[number]) for part in parts for number in part.numbers]
+
+
+def _folder(out: Path, set_name: str, row: str) -> Path:
+    """A folder's name is the row's, where that can be one; else something like it, and a hash."""
+    parts = []
+    for name in (set_name, row):
+        plain = re.sub(r"[^\w.-]+", "_", name).strip("._") or "_"
+        parts.append(plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}")
+    return out.joinpath(*parts)
+
+
+def _remove_others(folder: Path, kept: set[Path]) -> None:
+    """Remove fused images of an earlier plan, which YOLO's program would take for part of the set."""
+    for file in folder.glob("*.png"):
+        if file not in kept:
+            file.unlink()
+
+
+def _fused_file(pair: ScoredPair, row: Row, file: Path, code: str) -> str:
+    """Make sure of a fused image on disk, and return what stands for its pixels."""
+    told = [code, torch.__version__, pair.device.type, pair.digest, *row.keys(pair.under(Condition()))]
+    key = cache_key(told)
+    if _stamp(file) == key:
+        return key
+    fused = pair.fused(row)[0]
+    text = PngInfo()
+    text.add_text(STAMP, key)
+    write_atomically(file, image_png(to_8_bit(fused).permute(1, 2, 0).cpu().numpy(), pnginfo=text))
+    return key
+
+
+def _stamp(file: Path) -> str | None:
+    try:
+        with PillowImage.open(file) as image:
+            return str(image.info.get(STAMP))
+    except (OSError, SyntaxError):  # none there, or no PNG
+        return None
+
+
+def _numbered(pictures: Mapping[Split, list[FusedPicture]]) -> tuple[str, ...]:
+    classes = [int(n) for split in SPLITS for picture in pictures[split] for n in picture.boxes.classes.tolist()]
+    return tuple(f"class {number}" for number in range(max(classes, default=0) + 1))

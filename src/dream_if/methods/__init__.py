@@ -1,0 +1,1 @@
+"""Fusion methods as rows of a table, and what restores their sources first."""

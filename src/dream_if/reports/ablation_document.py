@@ -1,0 +1,223 @@
+"""Table 4, the ablation, as a document."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from dream_if.data.conditions import CLEAN
+from dream_if.reports.ablation import Ablation
+from dream_if.reports.ablation_plot import seeds_plot
+from dream_if.reports.ablation_rows import BASE, FULL, LABELS, PLAIN, ROWS
+from dream_if.reports.ablation_summary import AHEAD_P, dominance, orders, summary_notes, verdicts
+from dream_if.reports.document import Document
+from dream_if.reports.paper import TABLE_4, TABLE_4_NOTE
+from dream_if.reports.run_notes import network_size, on_scenes, parameters, settings_notes
+from dream_if.reports.score_tables import NOISE_RAISES
+from dream_if.reports.table import Cell, Table, column, number, p_value
+from dream_if.runs.finished import Run
+from dream_if.scoring.statistics import fewest_pairs
+
+__all__ = ["ablation_document"]
+
+
+def ablation_document(ablation: Ablation) -> Document:
+    """The ablation as a document: what it says as a whole, then each test set in a section of its own.
+
+    Raises:
+        InputError: This version has no network with the settings of a run.
+    """
+    where = ", ".join(dict.fromkeys(ablation.places[name][0] for name in ablation.sets))
+    if on_scenes(_first(ablation)):
+        where = "generated scenes, not photographs"
+    sizes = {row: parameters(ablation.runs[row, ablation.seeds[0]]) for row in ablation.rows}
+    title = f"Table 4, ablation on {where}, with networks of up to {_millions(max(sizes.values()))} M parameters"
+    beside = _set_beside_the_paper(ablation)
+    maps = dominance(ablation)
+    sections: dict[str, Sequence[Table]] = {"Dominance maps": maps} if maps else {}
+    for name in ablation.sets:
+        sections[name] = _place(ablation, name, sizes, paper=name == beside)
+    conditions = ablation.conditions
+    return Document(
+        name="table4",
+        title=title,
+        tables=[orders(ablation), verdicts(ablation)],
+        notes=[*summary_notes(ablation, maps), *_notes(ablation)],
+        csv=_csv(ablation),
+        plots={
+            condition if len(conditions) > 1 else "": seeds_plot(ablation, names, f"{title}, {condition}")
+            for condition, names in conditions.items()
+        },
+        plot_says="For each test set and metric, the seeds of each row, their mean and deviation",
+        sections=sections,
+    )
+
+
+def _first(ablation: Ablation) -> Run:
+    return ablation.runs[BASE, ablation.seeds[0]]
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:.2f}"
+
+
+def _set_beside_the_paper(ablation: Ablation) -> str:
+    """The set whose rows the paper's stand beside: LLVIP as it is, else another as it is, else the first."""
+    clean = ablation.conditions.get(CLEAN, [])
+    llvip = [name for name in clean if "llvip" in name.lower()]
+    return [*llvip, *clean, *ablation.sets][0]
+
+
+def _place(ablation: Ablation, name: str, sizes: Mapping[str, int], *, paper: bool) -> list[Table]:
+    """The tables of a test set; with the paper's numbers, where they are to stand beside it."""
+    theirs = [metric for metric in TABLE_4[BASE] if metric in ablation.metrics] if paper else []
+    against_base = {LABELS[row]: (row, BASE) for row in ROWS if row != BASE}
+    against_controls = {LABELS[control]: (FULL, control) for control in ablation.controls}
+    tables = [
+        _scores(ablation, name, sizes, theirs),
+        _effects(ablation, name, against_base, f"{name}, against base", theirs),
+    ]
+    if against_controls:
+        tables.append(_effects(ablation, name, against_controls, f"{name}, {LABELS[FULL]} against the controls"))
+    return tables
+
+
+def _scores(ablation: Ablation, name: str, sizes: Mapping[str, int], theirs: Sequence[str]) -> Table:
+    """The scores of all rows and controls, the paper's in these metrics, and the networks' sizes."""
+    header = ["row"]
+    columns = []
+    for metric in ablation.metrics:
+        direction = ablation.direction(name, metric)
+        header.append(f"{metric} {'' if direction is None else '↑' if direction else '↓'}".rstrip())
+        results = [ablation.results[name, row, metric] for row in ablation.rows]
+        spreads = [f" ± {number(result.std)}" if len(ablation.seeds) > 1 else "" for result in results]
+        columns.append(column([result.mean for result in results], direction, spreads))
+    for metric in theirs:
+        header.append(f"paper {metric}")
+        columns.append(column([TABLE_4.get(row, {}).get(metric, math.nan) for row in ablation.rows], True))
+    header.append("M parameters")
+    columns.append([Cell(_millions(sizes[row])) for row in ablation.rows])
+    rows = [[Cell(LABELS[row]), *cells] for row, *cells in zip(ablation.rows, *columns, strict=True)]
+    return Table(header, rows, f"{name}, {ablation.sets[name]} image(s)")
+
+
+def _effects(
+    ablation: Ablation, name: str, lines: Mapping[str, tuple[str, str]], title: str, theirs: Sequence[str] = ()
+) -> Table:
+    """A line for each row against another one, by what it is called, and the paper's differences in these metrics."""
+
+    def cell(row: str, other: str, metric: str) -> Cell:
+        effect = ablation.effects[name, row, other, metric]
+        difference = f"{effect.difference:+.3f}" if math.isfinite(effect.difference) else "–"
+        ahead = "" if effect.seeds_ahead is None else f", {effect.seeds_ahead}/{len(ablation.seeds)}"
+        return Cell(f"{difference}, {p_value(effect.p_holm)}{ahead}")
+
+    header = ["difference, p, seeds ahead", *ablation.metrics, *(f"paper {metric}" for metric in theirs)]
+    rows = [
+        [
+            Cell(label),
+            *(cell(row, other, metric) for metric in ablation.metrics),
+            *(Cell(f"{TABLE_4[row][metric] - TABLE_4[other][metric]:+.3f}") for metric in theirs),
+        ]
+        for label, (row, other) in lines.items()
+    ]
+    return Table(header, rows, title)
+
+
+def _notes(ablation: Ablation) -> list[str]:
+    seeds, tests = ablation.seeds, ablation.tests
+    notes = [
+        f"{len(ROWS)} rows with {len(seeds)} seed(s) each ({', '.join(map(str, seeds))}), which start the weights and "
+        "draw the training data; all other settings are the same. First table of a set: mean over the seeds"
+        + (" ± sample standard deviation over the seeds" if len(seeds) > 1 else "")
+        + ", of means over images. Best of a column bold, second best underlined.",
+        "Against base: the row's mean less that of base; p of the two-sided paired Wilcoxon signed-rank test over "
+        f"images, corrected by Holm's method over all {tests} tests of this document; and for how many of the "
+        f"{len(seeds)} seed(s) the row's run is ahead of that of base. Images are paired between rows. In the test "
+        "each counts once, with its mean over the seeds: the seeds of one image are no independent samples, and taking "
+        "them for such would lower p without any further image. So p tells whether further images would show the same "
+        "between these very trainings. Whether further trainings would, the deviation and the count of seeds tell.",
+        *_controls_notes(ablation),
+    ]
+    fewest = fewest_pairs(tests, AHEAD_P)
+    small = [f"{name} ({images})" for name, images in ablation.sets.items() if images < fewest]
+    if small:
+        notes.append(
+            f"With {tests} tests no corrected p falls below {AHEAD_P} on fewer than {fewest} images. Too few have: "
+            f"{', '.join(small)}."
+        )
+    left_out: dict[str, list[str]] = {}
+    for (name, row, other, metric), effect in ablation.effects.items():
+        if effect.left_out:
+            label = LABELS[row if other == BASE else other]
+            left_out.setdefault(f"{metric} on {name}", []).append(f"{label} {effect.left_out}")
+    if left_out:
+        told = "; ".join(f"{place} ({', '.join(rows)})" for place, rows in left_out.items())
+        notes.append(
+            "Some runs have no value for some images. Means are over the others. An image is left out of a row's test "
+            f"if a run of the row or of base, of a control or of {LABELS[FULL]}, has no value for it; so many are: "
+            f"{told}."
+        )
+    noisy = [metric for metric in NOISE_RAISES if metric in ablation.metrics]
+    if noisy and ablation.conditions.keys() - {CLEAN}:
+        notes.append(
+            f"A set with + is corrupted before it is fused. There {', '.join(noisy)} stand apart, without marks and "
+            "tests: noise that was left in raises them. What counts compares with the clean sources."
+        )
+    if len(seeds) == 1:
+        notes.append("One seed shows no spread between trainings: small differences here may be chance.")
+    generated = "Generated scenes show that everything works. They do not stand in for the paper's photographs."
+    return [
+        *notes,
+        TABLE_4_NOTE,
+        *([generated] if on_scenes(_first(ablation)) else []),
+        *settings_notes(list(ablation.runs.values())),
+        *ablation.ignored,
+    ]
+
+
+def _controls_notes(ablation: Ablation) -> list[str]:
+    """What the controls are, those that are there."""
+    if not ablation.controls:
+        return []
+    says = {
+        "frozen": "RD + CE + SE trained and tested with every dominance map fixed at one half",
+        "plain": "base, made larger",
+        "shuffled": "the networks of RD + CE + SE, tested with the dominance maps of another image",
+    }
+    told = [f"{control}: {says[control]}" for control in ablation.controls]
+    if PLAIN in ablation.controls:
+        told[ablation.controls.index(PLAIN)] += f" ({network_size(ablation.runs[PLAIN, ablation.seeds[0]])})"
+    return [
+        f"Controls are no rows of the paper. {'; '.join(told)}. Against them stands {LABELS[FULL]}: its mean less that "
+        "of the control, p, and for how many seeds it is ahead, as against base."
+    ]
+
+
+def _csv(ablation: Ablation) -> str:
+    """A line for each set, row and metric, with the row against another where it stands against one.
+
+    Of the full network that is a line for base and one for each control. The statistics of dominance maps and the
+    paper's rows follow. What has no such value is empty.
+    """
+    against = ["against", "difference", "p", "p_holm", "seeds_ahead", "images"]
+    columns = ["set", "row", "metric", "mean", "std", *against, *(f"seed_{seed}" for seed in ablation.seeds)]
+    lines: list[tuple[object, ...]] = []
+    for (name, row, metric), result in ablation.results.items():
+        told: list[tuple[object, ...]] = []
+        for other in ablation.rows:
+            if effect := ablation.effects.get((name, row, other, metric)):
+                ahead = "" if effect.seeds_ahead is None else effect.seeds_ahead
+                told.append((other, effect.difference, effect.p, effect.p_holm, ahead, effect.images))
+        for entry in told or [("",) * len(against)]:
+            lines += [(name, row, metric, result.mean, result.std, *entry, *result.by_seed)]
+    for (name, row, statistic), result in ablation.dominance.items():
+        if math.isfinite(result.mean):
+            lines.append((name, row, statistic, result.mean, result.std, *[""] * len(against), *result.by_seed))
+    for row, numbers in TABLE_4.items():
+        for metric, value in numbers.items():
+            theirs = ["", ""] if row == BASE else [BASE, round(value - TABLE_4[BASE][metric], 3)]
+            lines.append(("LLVIP (paper)", row, metric, value, "", *theirs, *[""] * (len(columns) - 7)))
+    frame = pd.DataFrame(lines, columns=columns, dtype=object)
+    text: str = frame.to_csv(index=False, lineterminator="\n", na_rep="nan")
+    return text

@@ -1,0 +1,1 @@
+"""Finished runs in their folders, and sweeps that make them."""

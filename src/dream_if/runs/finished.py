@@ -1,0 +1,279 @@
+"""Finished runs as they lie in their folders: settings, test metrics, and the metrics of single images."""
+
+import hashlib
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from dream_if.data.conditions import CLEAN
+from dream_if.errors import InputError
+from dream_if.runs.files import (
+    NETWORK,
+    SHUFFLED,
+    Scored,
+    is_statistic,
+    read_config,
+    read_images,
+    read_metrics,
+)
+from dream_if.runs.sweep_point import IDLE
+
+__all__ = ["FoundRuns", "Run", "find_runs", "refuse_differences"]
+
+# Settings that tell where a run's files go or how it was started, not what it computes.
+PLACES = ("ckpt_path", "checkpoint.dirpath", "trainer.default_root_dir", "trainer.logger")
+
+SHOWN = 4  # differences named in a message
+CLOSE = 1e-5  # by what part two means of the same numbers may differ: a GPU may add them up in float32
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that was tested.
+
+    Attributes:
+        folder: where its files lie.
+        config: every setting.
+        group: what the runs of a row have in common, by the configuration; None without any.
+        seed: `seed_everything`.
+        fit: what metrics.json says of the training; empty where the folder holds a test alone.
+        checkpoint: name of the file that was tested; None where metrics.json names none.
+        means: test set -> metric -> mean over its images; NaN where it is undefined.
+        images: test set -> image -> metric -> value; NaN where it is undefined.
+        dominance: test set -> statistic of the dominance maps -> mean over the images for which it is defined, NaN
+            without any; a set without statistics is empty.
+        places: test set -> the name of its folder and the condition, `CLEAN` where nothing was done to it.
+        shuffled: the same run with what its network scored with the dominance maps of another image; None where that
+            was not tested.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    group: str | None
+    seed: int
+    fit: Mapping[str, Any]
+    checkpoint: str | None
+    means: Mapping[str, Mapping[str, float]]
+    images: Mapping[str, Mapping[str, Mapping[str, float]]]
+    dominance: Mapping[str, Mapping[str, float]]
+    places: Mapping[str, tuple[str, str]]
+    shuffled: Self | None = None
+
+
+@dataclass(frozen=True)
+class FoundRuns:
+    """The tested runs below a folder, and the folders of runs that are not tested yet with (group, seed)."""
+
+    tested: tuple[Run, ...]
+    unfinished: Mapping[Path, tuple[str | None, int]]
+
+
+def find_runs(folder: Path) -> FoundRuns:
+    """Read every run at any depth below a folder, in the order of their paths.
+
+    A run is a folder that holds ``config.yaml``; it is tested when the ``metrics.json`` beside it has a test.
+
+    Raises:
+        InputError: There is no such folder, or a file in it cannot be read.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; name the one that holds the runs of the table.")
+    tested, unfinished = [], {}
+    for path in sorted(folder.rglob("config.yaml")):
+        config = read_config(path)
+        if config is None:
+            continue
+        record = read_metrics(path.with_name("metrics.json"))
+        if record.get("test"):
+            tested.append(_run(path.parent, config, record))
+        else:
+            unfinished[path.parent] = (config.get("group"), config["seed_everything"])
+    return FoundRuns(tuple(tested), unfinished)
+
+
+def _run(folder: Path, config: dict[str, Any], record: dict[str, Any]) -> Run:
+    scored = read_images(folder / "per_image.csv")
+    checkpoint = record["test"].get("checkpoint")
+    run = Run(
+        folder=folder,
+        config=config,
+        group=config.get("group"),
+        seed=config["seed_everything"],
+        fit=record.get("fit", {}),
+        checkpoint=None if checkpoint is None else Path(checkpoint).name,
+        **_tested(folder, record, scored, NETWORK),
+        places=_places(config["data"], scored[NETWORK].metrics),
+    )
+    if SHUFFLED not in scored and not _means(record, scored, SHUFFLED):
+        return run
+    shuffled = replace(run, **_tested(folder, record, scored, SHUFFLED))
+    for name, images in run.images.items():
+        if shuffled.images.get(name, {}).keys() != images.keys():
+            raise InputError(
+                f"{folder / 'per_image.csv'}: expected {SHUFFLED} to have the images of {NETWORK}; it has others of "
+                f"{name}. Test the run again."
+            )
+    return replace(run, shuffled=shuffled)
+
+
+def _tested(folder: Path, record: Mapping[str, Any], scored: Mapping[str, Scored], method: str) -> dict[str, Any]:
+    """What the test says of a method: `means`, `images` and `dominance` of a `Run`."""
+    means = _means(record, scored, method)
+    images = scored.get(method, Scored()).metrics
+    metrics = {name: set(next(iter(by_image.values()))) for name, by_image in images.items()}
+    if not means or metrics != {name: set(values) for name, values in means.items()}:
+        of_method = "" if method == NETWORK else f"{method}: "
+        raise InputError(
+            f"{folder}: metrics.json and per_image.csv are not of the same test: {of_method}{_contents(means)} in the "
+            f"one, {_contents(metrics)} in the other. Test the run again."
+        )
+    _refuse_other_means(folder, means, images)
+    dominance = {
+        name: {
+            statistic: _mean(values[statistic] for values in by_image.values())
+            for statistic in next(iter(by_image.values()))
+        }
+        for name, by_image in scored[method].dominance.items()
+    }
+    return {"means": means, "images": images, "dominance": dominance}
+
+
+def _means(record: Mapping[str, Any], scored: Mapping[str, Scored], method: str) -> dict[str, dict[str, float]]:
+    """Test set -> metric -> mean of a method, from ``test/<set>/<metric>`` and ``test/<set>/<method>/<metric>``.
+
+    The name of a set may have a / in it, so those in ``per_image.csv`` tell where it ends.
+    """
+    sets = sorted({name for found in scored.values() for name in found.metrics}, key=len, reverse=True)
+    means: dict[str, dict[str, float]] = {}
+    for key, value in record["test"].get("metrics", {}).items():
+        place = key.removeprefix("test/")
+        name = next((name for name in sets if place.startswith(f"{name}/")), place.partition("/")[0])
+        *methods, metric = place.removeprefix(f"{name}/").split("/")
+        if methods == ([] if method == NETWORK else [method]) and not is_statistic(metric):
+            means.setdefault(name, {})[metric] = math.nan if value is None else float(value)
+    return means
+
+
+def _places(data: Mapping[str, Any], names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Test set -> the name of its folder, and the condition, by the settings of the data.
+
+    A set under a condition is called ``<folder>+<condition>``, and either may have a + in it.
+    """
+    roots = data.get("test_root") or data.get("root") or []
+    folders = {Path(os.path.abspath(root)).name for root in ([roots] if isinstance(roots, str) else roots)}
+    told = data.get("test_degradation")
+    conditions = [name for name, made in told.items() if made] if isinstance(told, Mapping) else []
+    places = {}
+    for name in names:
+        found = [(name.removesuffix(f"+{one}"), one) for one in conditions if name.endswith(f"+{one}")]
+        found.sort(key=lambda place: (place[0] not in folders, len(place[0])))
+        places[name] = found[0] if found and name not in folders else (name, CLEAN)
+    return places
+
+
+def _refuse_other_means(
+    folder: Path, means: Mapping[str, Mapping[str, float]], images: Mapping[str, Mapping[str, Mapping[str, float]]]
+) -> None:
+    """Refuse means that are not those of the images, both of which a table shows."""
+    for name, by_metric in means.items():
+        for metric, mean in by_metric.items():
+            of_images = _mean(values[metric] for values in images[name].values())
+            undefined = math.isnan(mean) and math.isnan(of_images)
+            if not undefined and not math.isclose(mean, of_images, rel_tol=CLOSE, abs_tol=CLOSE):
+                raise InputError(
+                    f"{folder}: metrics.json and per_image.csv are not of the same test: the mean {metric} on {name} "
+                    f"is {mean:.6g} in the one, {of_images:.6g} in the other. Test the run again."
+                )
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Mean of what is defined; NaN if nothing is."""
+    defined = [value for value in values if not math.isnan(value)]
+    return math.fsum(defined) / len(defined) if defined else math.nan
+
+
+def _contents(by_set: Mapping[str, Any]) -> str:
+    return "; ".join(f"{name} with {', '.join(sorted(metrics))}" for name, metrics in by_set.items()) or "nothing"
+
+
+def refuse_differences(runs: Sequence[Run], free: Sequence[str]) -> None:
+    """Make sure that runs differ in nothing but what they may.
+
+    Beside the free settings that is the seed, also where it was filled in as ``data.train_seed``, where files go, and
+    what computes nothing.
+
+    Args:
+        runs: at least one.
+        free: settings that may differ, such as ``model.net.use_rd``.
+
+    Raises:
+        InputError: Two runs differ in another setting, in the checkpoint that was tested, in what it was tested on, or
+            in how long they were trained.
+    """
+    first = runs[0]
+    settings = _compared(first, free)
+    for run in runs[1:]:
+        others = _compared(run, free)
+        differing = [key for key in {**settings, **others} if settings.get(key) != others.get(key)]
+        if differing:
+            told = "; ".join(
+                f"{key} is {settings.get(key, 'not set')} in the first and {others.get(key, 'not set')} in the second"
+                for key in differing[:SHOWN]
+            )
+            raise InputError(
+                f"{first.folder} and {run.folder} were not run alike, so the table would not show what it says: "
+                f"{told}{_more(differing)}. Rows may differ in seed_everything, {', '.join(free)} alone. Move one of "
+                "the two away and repeat it, or give each setting a folder of its own."
+            )
+
+    _refuse_other_lengths(runs)
+
+
+def _refuse_other_lengths(runs: Sequence[Run]) -> None:
+    """Refuse a run of fewer or more epochs or steps than most; one whose folder holds a test alone is passed over."""
+    for unit in ("epochs", "steps"):
+        lengths = {run.folder: run.fit[unit] for run in runs if run.fit.get(unit) is not None}
+        counts = Counter(lengths.values())
+        if len(counts) < 2:
+            continue
+        usual, times = counts.most_common(1)[0]
+        folder = next(folder for folder, length in lengths.items() if length != usual)
+        raise InputError(
+            f"{folder}: this run was trained for {lengths[folder]} {unit}, {times} of the {len(lengths)} runs for "
+            f"{usual}, so the table would compare trainings of different length. Move the run away and repeat it."
+        )
+
+
+def _compared(run: Run, free: Sequence[str]) -> dict[str, Any]:
+    """Setting -> value, for all that must agree."""
+    left_out = (*free, *PLACES, *IDLE, "seed_everything")
+    settings = {
+        key: value
+        for key, value in _flat(run.config)
+        if not any(key == name or key.startswith(f"{name}.") for name in left_out)
+    }
+    if settings.get("data.train_seed") == run.seed:
+        settings["data.train_seed"] = "the seed"
+    settings["the tested checkpoint"] = run.checkpoint
+    settings["what was tested"] = _contents({name: next(iter(images.values())) for name, images in run.images.items()})
+    for name, images in run.images.items():
+        # A digest, because a list of thousands of names tells nobody which of them differ.
+        digest = hashlib.sha256("\n".join(sorted(images)).encode()).hexdigest()
+        settings[f"the list of images of {name}"] = f"{len(images)} names with digest {digest[:8]}"
+    return settings
+
+
+def _more(things: Sequence[str]) -> str:
+    return f", and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
+
+
+def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value

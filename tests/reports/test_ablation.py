@@ -1,0 +1,57 @@
+"""Sets and conditions by the names of test sets, and means over sets."""
+
+import math
+
+import pytest
+
+from dream_if.reports.ablation import Result, make_ablation
+from dream_if.reports.ablation_document import ablation_document
+from dream_if.runs.finished import find_runs
+from tests.runs.made_runs import change_config
+
+
+def test_noise_raises_some_metrics_of_corrupted_sets(write_ablation):
+    folder = write_ablation(seeds=(0,), sets={"road": 3, "road+noisy": 3})
+    ablation = make_ablation(find_runs(folder), folder)
+    assert ablation.direction("road", "AG") is True
+    assert ablation.direction("road+noisy", "AG") is None
+    assert ablation.direction("road+noisy", "Qabf") is True
+
+
+def test_a_folder_with_a_plus_in_its_name_is_as_any_other(write_ablation):
+    folder = write_ablation(seeds=(0,), sets={"a+b": 12, "a+b+noisy": 12})
+    data = {"root": "data/a+b", "test_degradation": {"clean": None, "noisy": {"class_path": "x.Y"}}}
+    for run in folder.rglob("config.yaml"):
+        change_config(run.parent, lambda config: config["data"].update(data))
+    ablation = make_ablation(find_runs(folder), folder)
+    assert ablation.conditions == {"clean": ["a+b"], "noisy": ["a+b+noisy"]}
+    assert ablation.direction("a+b", "AG") is True
+    assert not math.isnan(ablation.effects["a+b", "rd", "base", "AG"].p)
+    assert math.isnan(ablation.effects["a+b+noisy", "rd", "base", "AG"].p)
+    text = ablation_document(ablation).markdown()
+    assert "# Table 4, ablation on a+b, with" in text
+    assert "| AG ↑ |" in text.split("### a+b, 12 image(s)")[1].split("\n\n")[1]
+
+
+def test_the_sets_under_a_condition(write_ablation):
+    folder = write_ablation(seeds=(0,), sets=dict.fromkeys(("tno", "tno+rain", "tno+haze+rain", "msrs+rain"), 3))
+    ablation = make_ablation(find_runs(folder), folder)
+    assert ablation.conditions == {"clean": ["tno"], "rain": ["tno+rain", "msrs+rain"], "haze+rain": ["tno+haze+rain"]}
+
+
+def test_a_mean_over_sets_is_of_the_same_sets_for_every_row(write_ablation):
+    folder = write_ablation(seeds=(0, 1), sets={"tno": 3, "msrs": 3})
+    ablation = make_ablation(find_runs(folder), folder)
+    nan = math.nan
+    by_seed = {
+        ("tno", "a"): (1.0, 2.0), ("msrs", "a"): (3.0, 6.0),
+        ("tno", "b"): (5.0, 5.0), ("msrs", "b"): (nan, 7.0),
+        ("tno", "c"): (nan, nan), ("msrs", "c"): (nan, nan),
+    }  # fmt: skip
+    results = {(name, row, "x"): Result.of(values) for (name, row), values in by_seed.items()}
+    both = ["tno", "msrs"]
+    assert ablation.over_sets(results, both, ["a"], "x")["a"] == Result((2.0, 4.0), 3.0, pytest.approx(math.sqrt(2)))
+    means = ablation.over_sets(results, both, ["a", "b", "c"], "x")
+    assert [means[row].by_seed for row in ("a", "b")] == [(1.0, 2.0), (5.0, 5.0)]
+    assert math.isnan(means["c"].mean)
+    assert math.isnan(ablation.over_sets(results, ["msrs"], ["a", "b"], "x")["a"].mean)

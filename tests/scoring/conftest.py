@@ -1,0 +1,3 @@
+from tests.scoring.made_folders import folders, options, scored
+
+__all__ = ["folders", "options", "scored"]
