@@ -15,6 +15,7 @@ import torch
 import yaml
 from PIL import Image
 
+from dream_if.callbacks import _table
 from dream_if.errors import InputError
 from dream_if.figures import panel
 from dream_if.storage import write_atomically
@@ -399,3 +400,10 @@ def test_a_training_resumed_behind_its_end_keeps_the_record_of_what_was_trained(
     assert json.loads(path.read_text())["fit"] == record
     assert run(*again, "--trainer.max_epochs=2").status == 0
     assert json.loads(path.read_text())["fit"]["epochs"] == record["epochs"] + 1
+
+
+def test_a_condition_with_a_slash_is_shown_as_no_method() -> None:
+    metrics = {"test/road/AG": 1.0, "test/road+a/b/AG": 2.0, "test/road+a/b/average/AG": 3.0}
+    table = _table({key: torch.tensor(value) for key, value in metrics.items()}, ["AG"], ["road", "road+a/b"])
+    assert list(table.columns[0].cells) == ["road", "road+a/b", ""]
+    assert list(table.columns[1].cells) == ["network", "network", "average"]

@@ -240,7 +240,8 @@ class RunMetrics(Callback):
         self._write_images(trainer)
         self._write(trainer, "test", {"checkpoint": trainer.ckpt_path and str(trainer.ckpt_path)})
         if trainer.is_global_zero and trainer.callback_metrics:
-            table = _table(trainer.callback_metrics, pl_module.metric_names)  # type: ignore[arg-type]  # our task's
+            sets = trainer.datamodule.test_sets  # type: ignore[attr-defined]  # lightning's
+            table = _table(trainer.callback_metrics, pl_module.metric_names, sets)  # type: ignore[arg-type]  # our task's
             console = Console()
             # A pipe or a file counts as 80 columns wide, into which a long table would be squeezed.
             console.width = (
@@ -297,11 +298,16 @@ def _plain(value: Tensor | float | None) -> float | None:
     return number if number == number else None
 
 
-def _table(metrics: Mapping[str, Tensor], columns: Sequence[str]) -> Table:
-    """Rows for each set and method from keys ``test/<set>/<metric>`` and ``test/<set>/<method>/<metric>``."""
+def _table(metrics: Mapping[str, Tensor], columns: Sequence[str], sets: Sequence[str]) -> Table:
+    """Rows for each set and method from keys ``test/<set>/<metric>`` and ``test/<set>/<method>/<metric>``.
+
+    The name of a set may have a / in it: a condition's name may.
+    """
     rows: dict[tuple[str, str], dict[str, float]] = {}
     for key, value in metrics.items():
-        _, name, *method, metric = key.split("/")
+        place = key.removeprefix("test/")
+        name = max((name for name in sets if place.startswith(f"{name}/")), key=len)
+        *method, metric = place.removeprefix(f"{name}/").split("/")
         rows.setdefault((name, method[0] if method else "network"), {})[metric] = float(value)
     table = Table(title="Means over the images of each test set, against the clean sources")
     table.add_column("set")

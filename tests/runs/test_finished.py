@@ -310,3 +310,10 @@ def test_options_that_it_would_not_heed_are_refused(run, write_ablation, option)
 
 def test_another_table_has_no_sweep(run):
     assert "--sweep is for table 4" in run("tables", "1", "--sweep", "sweep.yaml").message
+
+
+def test_a_condition_with_a_slash_is_no_method(run, write_ablation) -> None:
+    write_ablation(sets={"road": 12, "road+a/b": 12})
+    outcome = run("tables", "4")
+    assert outcome.status == 0, outcome.err
+    assert "### road+a/b, 12 image(s)" in outcome.out

@@ -99,7 +99,7 @@ class Document:
         )
 
     def _picture(self, of: str) -> str:
-        return f"{self.name}_{of}.png".replace(" ", "_") if of else f"{self.name}.png"
+        return f"{self.name}_{of}.png".replace(" ", "_").replace("/", "_") if of else f"{self.name}.png"
 
     def _says(self, of: str) -> str:
         return f"{of}: {self.plot_says}" if of else self.plot_says
