@@ -85,8 +85,8 @@ class TestShuffledMaps:
         for pair in (first, second):
             with shuffled.noting():
                 plain = net(*pair)
-            maps_of_first = shuffled.pool[0] if shuffled.pool else None
-            changed = shuffled(*pair)
+            maps_of_first = shuffled.pool[0][1] if shuffled.pool else None
+            changed = shuffled(*pair, str(pair[0].shape))
         assert changed.shape == (1, 3, 32, 64)
         assert not torch.allclose(changed, plain.fused, atol=1e-4)
         assert torch.equal(net(*second).fused, plain.fused)  # the network itself stays as it is
@@ -104,4 +104,4 @@ class TestShuffledMaps:
             pair = torch.rand(2, 3, 32, 48), torch.rand(2, 1, 32, 48)
             with shuffled.noting():
                 plain = net(*pair)
-            torch.testing.assert_close(shuffled(*pair), plain.fused)
+            torch.testing.assert_close(shuffled(*pair, "one"), plain.fused)

@@ -92,8 +92,9 @@ def _falls(falls: list[Tensor], regions: list[Tensor]) -> dict[str, float]:
 class ShuffledMaps:
     """Runs a network again with the dominance maps of another image in place of its own: a control.
 
-    If the network fuses as well so, its maps are decoration. The maps come from one of the images before, drawn by
-    chance, under whichever condition that was seen; those of the first image are its own, mirrored.
+    If the network fuses as well so, its maps are decoration. The maps come from one of the images before of another
+    name, drawn by chance, under whichever condition that was seen; without any, as for the first, they are its own,
+    mirrored. Of a batch, the first pair's maps are remembered and given.
 
     Args:
         net: any network; one without RD fuses as ever.
@@ -105,7 +106,7 @@ class ShuffledMaps:
         self.net = net
         self.remembered = remembered
         self.own: list[Tensor] = []
-        self.pool: list[list[Tensor]] = []
+        self.pool: list[tuple[str, list[Tensor]]] = []
         self.random = random.Random(0)  # noqa: S311  (an experiment, not a secret)
 
     @contextmanager
@@ -115,10 +116,12 @@ class ShuffledMaps:
         with self._hooked(lambda _, found: self.own.append(found)):
             yield
 
-    def __call__(self, visible: Tensor, infrared: Tensor) -> Tensor:
-        """The fused image, (B, 3, H, W), of the pair that was noted last, with maps of another one."""
-        others = self.random.choice(self.pool) if self.pool else [found.flip(-1) for found in self.own]
-        self.pool = [*self.pool, self.own][-self.remembered :]
+    def __call__(self, visible: Tensor, infrared: Tensor, name: str) -> Tensor:
+        """The fused image, (B, 3, H, W), of the pair of this name that was noted last, with maps of another one."""
+        own = [torch.cat([half[:1] for half in found.chunk(2)]).cpu() for found in self.own]
+        fitting = [maps for other, maps in self.pool if other != name]
+        others = self.random.choice(fitting) if fitting else [found.flip(-1) for found in own]
+        self.pool = [*self.pool, (name, own)][-self.remembered :]
         with self._hooked(lambda place, found: _resized(others[place], found)):
             fused: Tensor = self.net(visible, infrared).fused
         return fused
@@ -138,5 +141,5 @@ class ShuffledMaps:
 
 def _resized(other: Tensor, own: Tensor) -> Tensor:
     """The map of another image, of the size and the number of images of this one."""
-    resized = F.interpolate(other, size=own.shape[-2:], mode="bilinear").to(own)
-    return torch.cat([half[:1].expand(len(own) // 2, -1, -1, -1) for half in resized.chunk(2)])
+    resized = F.interpolate(other.to(own), size=own.shape[-2:], mode="bilinear")
+    return torch.cat([half.expand(len(own) // 2, -1, -1, -1) for half in resized.chunk(2)])

@@ -28,13 +28,20 @@ class EpochLines(Callback):
     where the best checkpoint lies and what to do next.
     """
 
+    def __init__(self) -> None:
+        self._start: float | None = None
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget an earlier training."""
+        self._start = None
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock; a training that goes on knows its best so far."""
         self._start = time.monotonic()
         self._steps_before = trainer.global_step
         self._validated = False
         best = getattr(trainer.checkpoint_callback, "best_model_score", None)
-        self._best = None if best is None else float(best)
+        self._best: float | None = None if best is None else float(best)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note that this epoch has validation metrics of its own."""
@@ -53,9 +60,9 @@ class EpochLines(Callback):
         self._validated = False
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say what there is now, and what comes next."""
+        """Say what there is now, and what comes next; nothing where no epoch was left to train."""
         best = getattr(trainer.checkpoint_callback, "best_model_path", "")
-        if best and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector, unseen by mypy
+        if self._start is not None and best and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector, unseen by mypy
             config = Path(best).parents[1] / "config.yaml"
             rank_zero_info(
                 f"Trained for {duration(time.monotonic() - self._start)}; the best checkpoint is {best}. Next:\n"
@@ -85,6 +92,7 @@ class EpochLines(Callback):
 
     def _times(self, trainer: Trainer) -> str:
         """Time gone since it was started or went on, and what the steps left will take at this rate."""
+        assert self._start is not None  # since the training has started
         gone = time.monotonic() - self._start
         done, left = trainer.global_step - self._steps_before, trainer.estimated_stepping_batches - trainer.global_step
         if not done or left == float("inf"):

@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import psutil  # type: ignore[import-untyped]  # its types are a package of their own
 import torch
 
@@ -80,6 +79,8 @@ def use_threads(threads: Threads) -> None:
 
     OpenCV's are for the processes that load data, of which there are several already.
     """
+    import cv2  # half a second, which fusing a picture can do without
+
     torch.set_num_threads(threads.number)
     cv2.setNumThreads(1)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads.number))  # else Lightning chooses for a node's processes

@@ -219,7 +219,7 @@ class FusionTask(LightningModule):
             output = self(*sources)
         fused = {name: baseline(*sources) for name, baseline in self.compare.items()} | {"fused": output.fused}
         if self.shuffled:
-            fused[SHUFFLED] = self.shuffling(*sources)
+            fused[SHUFFLED] = self.shuffling(*sources, batch["name"][0])
         clean = batch["visible_clean"], batch["infrared_clean"]
         scores = {
             # torchmetrics makes a scalar of a single image's value

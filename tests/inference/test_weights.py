@@ -10,7 +10,7 @@ from dream_if.errors import InputError
 from dream_if.inference import load_network
 from dream_if.inference.weights import digest
 from dream_if.models import DreamIF
-from dream_if.models.shipped import shipped
+from dream_if.models.shipped import SHIPPED, shipped
 
 
 def same(one: DreamIF, other: DreamIF) -> bool:
@@ -129,6 +129,20 @@ class TestDamaged:
         torch.save({"state_dict": {"weight": torch.ones(2)}}, tmp_path / "best.ckpt")
         with pytest.raises(InputError, match="not a checkpoint of dream-if"):
             load_network(tmp_path / "best.ckpt")
+
+
+def test_a_loaded_network_does_not_live_in_its_file(net, tmp_path):
+    torch.save(checkpoint(net), tmp_path / "best.ckpt")
+    loaded = load_network(tmp_path / "best.ckpt")
+    size = (tmp_path / "best.ckpt").stat().st_size
+    with (tmp_path / "best.ckpt").open("r+b") as file:
+        file.write(bytes(size))
+    assert same(loaded, net)
+
+
+def test_the_digest_of_the_shipped_weights_is_that_in_their_json():
+    known = json.loads((SHIPPED / "small.json").read_text())["digest"]
+    assert digest(load_network("small")) == known
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])

@@ -56,13 +56,19 @@ def test_grey_is_its_own_luminance_and_quantised_before_mixing():
     assert luminance(colour).item() == math.floor(0.298936 * 11 + 0.587043 * 21 + 0.114021 * 31 + 0.5)
 
 
-@pytest.mark.parametrize("wrong", ["fused", "visible", "infrared"])
+@pytest.mark.parametrize("wrong", ["visible", "infrared"])
 def test_grey_levels_in_place_of_unit_values_are_refused(wrong, batch):
     """SSIM of images in 0..255, all clipped to white, was 1.777 without a word."""
     images = dict(zip(("fused", "visible", "infrared"), batch, strict=True))
     images[wrong] = images[wrong] * 255
     with pytest.raises(ValueError, match=rf"in \[0, 1\], got {wrong} with values up to \d+.*; divide"):
         _metric("SSIM").update(**images)
+
+
+def test_a_fused_image_in_grey_levels_is_warned_of(batch):
+    fused, visible, infrared = batch
+    with pytest.warns(UserWarning, match=r"fused has values up to \d+.* and is clipped"):
+        _metric("SSIM").update(fused * 255, visible, infrared)
 
 
 def test_a_network_may_leave_the_range_a_little(batch):

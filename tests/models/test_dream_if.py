@@ -89,7 +89,7 @@ def test_the_old_name_of_joint_dominance_is_read() -> None:
         DreamIF(**TINY, joint_dominance=True, dominance="weighing")
 
 
-@pytest.mark.parametrize("wrong", [{"dominance": "mine"}, {"stride": 3}])
+@pytest.mark.parametrize("wrong", [{"dominance": "mine"}, {"stride": 3}, {"stride": True}])
 def test_unknown_forms_and_strides_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"paper, joint, weighing and stride 1 or 2"):
         DreamIF(**TINY, **wrong)

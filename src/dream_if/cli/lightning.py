@@ -255,6 +255,10 @@ def _was_in_our_code(error: Exception) -> bool:
 def _rename_old(net: Namespace) -> bool:
     """Have settings of a network name what older configurations and checkpoints call otherwise; whether they did."""
     joint = net.pop("joint_dominance", None)
+    if joint and net.dominance == "weighing":
+        raise InputError(
+            "model.net.joint_dominance is the old name of dominance: joint, and dominance is weighing here."
+        )
     if joint:
         net.dominance = "joint"
     return bool(joint)

@@ -68,11 +68,21 @@ def load_network(weights: str | Path, folder: Path = SHIPPED) -> DreamIF:
 
 def digest(net: DreamIF) -> str:
     """Twelve hexadecimal digits that stand for a network's settings and weights, wherever they were loaded from."""
-    found = hashlib.sha256(json.dumps(net.config, sort_keys=True).encode())
+    found = hashlib.sha256(json.dumps(_for_digest(net.config), sort_keys=True).encode())
     for name, tensor in sorted(net.state_dict().items()):
         found.update(name.encode())
         found.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
     return found.hexdigest()[:12]
+
+
+def _for_digest(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as versions before ``dominance`` and ``stride`` had them, so that what these digested stays the same."""
+    newer = {"dominance": "paper", "frozen_dominance": False, "near_identity": False, "stride": 1}
+    kept = {name: value for name, value in settings.items() if name not in newer or value != newer[name]}
+    joint = kept.get("dominance") == "joint"
+    if joint:
+        del kept["dominance"]
+    return kept | {"joint_dominance": joint}
 
 
 def _from_settings(path: Path) -> DreamIF:
@@ -125,6 +135,9 @@ def _built(settings: Any, tensors: Mapping[str, Tensor], path: Path) -> DreamIF:
     Raises:
         InputError: The two do not fit each other, or a weight is no number.
     """
+    strange = [name for name, tensor in tensors.items() if not isinstance(tensor, Tensor)]
+    if strange:
+        raise InputError(f"{path}: {strange[0]} of its weights is no tensor; not a checkpoint of dream-if.")
     broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
     if broken:
         raise InputError(
@@ -137,7 +150,8 @@ def _built(settings: Any, tensors: Mapping[str, Tensor], path: Path) -> DreamIF:
             raise ValueError(f"{sum(blocks)} blocks are asked for, and there are {len(tensors)} tensors")
         with torch.device("meta"):  # so that settings of a wrong size take no memory
             net = DreamIF(**settings)
-        net.load_state_dict(tensors, assign=True)
+        # Copies, or the network would live in the file and change with it.
+        net.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, assign=True)
     except (AttributeError, TypeError, ValueError, RuntimeError) as error:
         first = str(error).strip().splitlines()[0]
         raise InputError(f"{path}: its settings and weights are not those of one DreamIF network: {first}") from error

@@ -1,5 +1,7 @@
 """From network output to the 8-bit levels that metrics are computed on. Decided here and nowhere else."""
 
+import warnings
+
 from torch import Tensor
 
 from dream_if.metrics.functional._planes import working_dtype
@@ -58,7 +60,7 @@ ROUNDING = 1.01
 """Up to here a source's value is one that was rounded; beyond, it is no image in [0, 1]."""
 
 MOST_OF_A_NETWORK = 16.0
-"""A network leaves [0, 1] while it learns, but not so far; grey levels of 0..255 do."""
+"""A network may leave [0, 1], but hardly so far; grey levels of 0..255 do."""
 
 
 @share
@@ -67,10 +69,12 @@ def _most(image: Tensor) -> float:
 
 
 def check_triple(fused: Tensor, visible: Tensor, infrared: Tensor) -> None:
-    """Refuse a triple whose batch or image sizes differ, whose infrared image has colour, or that is not in [0, 1].
+    """Refuse a triple whose batch or image sizes differ, whose infrared image has colour, or sources not in [0, 1].
+
+    A fused image far outside of [0, 1] is warned of, as a training that goes wrong should not end in its metrics.
 
     Raises:
-        ValueError: naming the three shapes, or the image with the values.
+        ValueError: naming the three shapes, or the source with the values.
     """
     sizes = {(image.shape[0], *image.shape[2:]) for image in (fused, visible, infrared)}
     if len(sizes) != 1 or infrared.shape[1] != 1:
@@ -78,9 +82,12 @@ def check_triple(fused: Tensor, visible: Tensor, infrared: Tensor) -> None:
             "expected fused and visible (B, 1 or 3, H, W) and infrared (B, 1, H, W) of one size, got "
             f"fused {tuple(fused.shape)}, visible {tuple(visible.shape)}, infrared {tuple(infrared.shape)}"
         )
-    limits = (("fused", fused, MOST_OF_A_NETWORK), ("visible", visible, ROUNDING), ("infrared", infrared, ROUNDING))
-    for name, image, limit in limits:
-        if image.is_floating_point() and _most(image) > limit:
+    for name, source in (("visible", visible), ("infrared", infrared)):
+        if source.is_floating_point() and _most(source) > ROUNDING:
             raise ValueError(
-                f"expected images in [0, 1], got {name} with values up to {_most(image):g}; divide grey levels by 255"
+                f"expected images in [0, 1], got {name} with values up to {_most(source):g}; divide grey levels by 255"
             )
+    if fused.is_floating_point() and _most(fused) > MOST_OF_A_NETWORK:
+        warnings.warn(
+            f"fused has values up to {_most(fused):g} and is clipped to [0, 1]; divide grey levels by 255", stacklevel=3
+        )

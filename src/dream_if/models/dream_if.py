@@ -168,7 +168,7 @@ class DreamIF(
             raise InputError(
                 f"num_blocks and num_heads give one number for each of four levels, got {num_blocks} and {num_heads}."
             )
-        if dominance not in get_args(Dominance) or stride not in (1, 2):
+        if dominance not in get_args(Dominance) or stride not in (1, 2) or isinstance(stride, bool):
             raise InputError(
                 f"dominance is one of {', '.join(get_args(Dominance))} and stride 1 or 2, got {dominance} and {stride}."
             )
