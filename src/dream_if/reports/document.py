@@ -23,9 +23,9 @@ PAGE = """\
 <style>
 body {{ font: 15px/1.45 system-ui, sans-serif; max-width: 80rem; margin: 2rem auto; padding: 0 1rem; }}
 table {{ border-collapse: collapse; margin: 1rem 0 1.6rem; }}
-caption {{ text-align: left; font-weight: 600; padding-bottom: .3rem; }}
+h3 {{ font-size: 1rem; margin-bottom: 0; }}
 th, td {{ padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }}
-.words {{ text-align: left; }}
+th:first-child, td:first-child {{ text-align: left; }}
 img {{ max-width: 100%; }}
 </style>
 </head>
