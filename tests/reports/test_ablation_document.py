@@ -153,7 +153,7 @@ def test_the_notes_say_how_the_numbers_came_about(made):
         "5 rows with 3 seed(s) each (0, 1, 2)",
         "over all 20 tests of this document",
         "lower p without any further image",
-        "folder in data/LLVIP",
+        "folder in [data/llvip]",
         "Corruption in training: RandomDegradations (clean 0.5)",
         "in the test: clean: none, gaussian: FixedDegradation",
         "128 steps in 4 epoch(s), batches of 4 crops of 96 pixels, AdamW (lr 0.001), precision bf16-mixed",

@@ -66,9 +66,9 @@ def test_the_order_of_the_rows_is_that_of_their_means_over_sets(run, write_known
     assert lines["clean", "Qabf"][1] == "RD + CE + SE > RD + CE > RD + SE > RD > base"  # .679 .675 .668 .659 .627
     assert lines["clean", "AG"][1] == "RD + CE + SE > RD + SE > RD + CE > RD > base"
     assert outcome.out.index(ORDER) < outcome.out.index(VERDICT) < outcome.out.index("## road")
-    page = Path("runs/table4/table4.html").read_text()
-    assert '<td class="words">RD + CE + SE &gt; RD + CE &gt;' in page
-    assert '<td class="words">fog</td><td class="words">SSIM</td><td>1 (0)</td>' in page
+    page = re.sub(r">\s+<", "><", Path("runs/table4/table4.html").read_text())
+    assert "<td>RD + CE + SE &gt; RD + CE &gt;" in page
+    assert "<td>fog</td><td>SSIM</td><td>1 (0)</td>" in page
 
 
 def test_where_lower_is_better_the_lowest_comes_first_and_is_ahead(run, write_known, monkeypatch):
