@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install constraints demo reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 reproduce-table5 reproduce-severity reproduce-shift reproduce-efficiency reproduce-beyond weights bench lint test test-slow clean
+.PHONY: help install constraints demo reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 reproduce-table5 reproduce-severity reproduce-shift reproduce-efficiency reproduce-beyond weights bench gpu lint test test-slow clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -103,6 +103,9 @@ weights: $(INSTALLED)  ## train the shipped weights again, with DATA=path/to/the
 	$(BIN)/dream-if publish "$$(ls -td runs/weights/version_* | head -1)" --name small $(PUBLISH)
 
 # On a busy machine add THREADS=1: ratios then come from processor time, which does not depend on who else is at work.
+gpu: $(INSTALLED)  ## what only a GPU can show, into runs/gpu: 9 minutes on a CUDA device
+	$(BIN)/python -m benchmarks.gpu
+
 bench: $(INSTALLED)  ## speed and memory against plain versions, into runs/bench: half an hour or more on two quiet cores
 	mkdir -p runs/bench
 	$(BIN)/python benchmarks/metrics.py --size 640x480 --seconds 1 > runs/bench/metrics.txt

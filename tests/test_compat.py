@@ -37,3 +37,9 @@ def test_the_constructor_is_noted(tiny_net: dict) -> None:
 
 def test_all_settings_of_a_verb_are_known(run) -> None:
     assert "did you mean --model.net.use_rd?" in run("fit", "--model.net.use_dr", "true").message
+
+
+def test_fused_optimizers_unscale_by_themselves() -> None:
+    parameters = [nn.Parameter(torch.zeros(1))]
+    assert compat.unscales_by_itself(torch.optim.AdamW(parameters, fused=True))
+    assert not compat.unscales_by_itself(torch.optim.AdamW(parameters))

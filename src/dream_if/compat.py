@@ -17,6 +17,7 @@ __all__ = [
     "hub_settings",
     "multiplies_bfloat16",
     "sizes_stay_free",
+    "unscales_by_itself",
     "verb_settings",
 ]
 
@@ -58,3 +59,8 @@ def hub_settings(model: Any) -> dict[str, Any]:
 def verb_settings(cli: Any) -> Iterable[str]:
     """Names of all settings of a verb of a `LightningCLI`. Seen in lightning 2.6."""
     return next(iter(cli._subcommand_parsers.values())).get_defaults().keys()
+
+
+def unscales_by_itself(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether a step of this optimizer divides float16's gradients by their scale, as fused ones do. In torch 2.15."""
+    return bool(getattr(optimizer, "_step_supports_amp_scaling", False))

@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, S
 from torchmetrics import MeanMetric
 
 from dream_if.baselines import BASELINES
+from dream_if.compat import unscales_by_itself
 from dream_if.dominance import STATISTICS, ShuffledMaps, dominance_statistics
 from dream_if.errors import InputError
 from dream_if.losses import FusionLoss, LossWeights
@@ -265,17 +266,19 @@ class FusionTask(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip gradients, beside a fused optimizer too where nothing scales them.
+        """Clip gradients, beside a fused optimizer too.
 
-        Lightning refuses to clip beside a fused optimizer in any mixed precision (as of 2.6; its issue 21435). Only
-        that of float16 scales gradients, so only there does clipping come before what a fused step does itself.
+        Lightning refuses to clip beside a fused optimizer in any mixed precision (as of 2.6; its issue 21435), for a
+        fused step takes the scale of float16's gradients out by itself. Taken out before, the step knows of it.
         """
         precision = self.trainer.precision_plugin
-        if isinstance(precision, MixedPrecision) and precision.scaler is None:
-            algorithm = GradClipAlgorithmType(gradient_clip_algorithm or GradClipAlgorithmType.NORM)
-            Precision.clip_gradients(precision, optimizer, gradient_clip_val or 0.0, algorithm)
-        else:
+        if not isinstance(precision, MixedPrecision):
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        if precision.scaler is not None and unscales_by_itself(optimizer):
+            precision.scaler.unscale_(optimizer)
+        algorithm = GradClipAlgorithmType(gradient_clip_algorithm or GradClipAlgorithmType.NORM)
+        Precision.clip_gradients(precision, optimizer, gradient_clip_val or 0.0, algorithm)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimizer, and a learning rate that rises linearly and then falls along a cosine, step by step."""

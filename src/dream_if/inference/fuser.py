@@ -75,7 +75,7 @@ class Fuser:
         self.has_dominance: bool = net.config["use_rd"]
         value_bytes = 2 if self.precision == "bfloat16" else 4
         strips = self.device.type == "cpu" and not compiled
-        self.bytes_per_pixel = bytes_per_pixel(net, value_bytes, strips)
+        self.bytes_per_pixel = bytes_per_pixel(net, value_bytes, strips, self.device.type == "cuda")
 
     @torch.inference_mode()
     def __call__(self, visible: Tensor, infrared: Tensor, maps: bool = True) -> Fused:

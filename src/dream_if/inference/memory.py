@@ -28,13 +28,19 @@ MARGIN = 1.05
 """The most by which the growth with the image exceeded the count."""
 
 
-def bytes_per_pixel(net: DreamIF, value_bytes: int, strips: bool) -> float:
+ON_CUDA = 2.0
+"""How much more a GPU holds than is counted: what cuDNN takes, and what torch keeps in gaps. 1.9 was measured for the
+small network in float32 on an H200 (docs/gpu.md)."""
+
+
+def bytes_per_pixel(net: DreamIF, value_bytes: int, strips: bool, cuda: bool = False) -> float:
     """Memory that a forward pass takes, by pixel of one pair, beside weights, inputs, outputs and `SPARE`.
 
     Args:
         net: the network.
         value_bytes: 4 in float32, 2 in bfloat16.
         strips: whether its blocks go by strips, as on the CPU, or whole.
+        cuda: whether it runs on a GPU of CUDA.
     """
     settings = net.config
     dim = settings["dim"]
@@ -44,7 +50,8 @@ def bytes_per_pixel(net: DreamIF, value_bytes: int, strips: bool) -> float:
     if not strips:  # gate and content of the widest feed-forward network, before and after its convolution
         channels += 4 * int((2 * dim + prompt) * settings["ffn_expansion"])
     sources = 2
-    return MARGIN * sources * channels * value_bytes / settings["stride"] ** 2
+    factor = ON_CUDA if cuda else MARGIN
+    return factor * sources * channels * value_bytes / settings["stride"] ** 2
 
 
 def parse_memory(given: str | int | float) -> int:
