@@ -196,8 +196,8 @@ class TestData:
         ("content", "message"),
         [
             (b"", "the file is empty (0 bytes)"),
-            (b"<html>not found</html>\n", "not a readable image"),
-            (None, "the image is damaged or cut short"),
+            (b"<html>not found</html>\n", "not a picture of a known format"),
+            (None, "the picture is damaged or cut short"),
             ("pixel", "is 1x1 pixels; at least 16x16 are needed"),
         ],
         ids=["0 bytes", "text", "cut short", "one pixel"],

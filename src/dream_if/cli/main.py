@@ -127,6 +127,7 @@ def _quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             for message in USELESS_WARNINGS:
                 warnings.filterwarnings("ignore", message)
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # damage in what is not needed of a picture
             yield
     finally:
         log.removeFilter(useful)
