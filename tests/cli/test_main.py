@@ -442,3 +442,14 @@ def test_every_verb_has_a_help_and_a_line_in_the_usage(run) -> None:
     for verb in (*LIGHTNINGS, *OWN):
         assert f"\n  {verb} " in usage
         assert run(verb, "--help").out.startswith("usage: dream-if")
+
+
+@pytest.mark.parametrize(("given", "used"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_threads_that_wait_sleep_by_a_variable_set_before_torch_is_there(given: dict[str, str], used: str) -> None:
+    program = (
+        "import os, sys; from dream_if.cli import main; assert 'torch' not in sys.modules; main(['--help'])\n"
+        "print(os.environ['OMP_WAIT_POLICY'])"
+    )
+    variables = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | given
+    result = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == used
