@@ -43,7 +43,7 @@ ALLOWED = {
     },
     "runs": {"data", "errors", "messages", "metrics", "storage"},
     "inference": {"compat", "decoding", "errors", "machine", "models", "storage"},
-    "app": {"data", "errors", "inference", "storage"},
+    "app": {"data", "decoding", "errors", "inference", "storage"},
     "export": {"compat", "errors", "inference", "models"},
     "detection": {
         "baselines",

@@ -35,6 +35,7 @@ __all__ = [
     "Pixels",
     "alone_if_large",
     "check_size",
+    "declared_pixels",
     "decode",
     "from_pillow",
 ]
@@ -112,15 +113,19 @@ def alone_if_large(*paths: Path) -> Iterator[None]:
         paths: files that the block works on. Those that cannot be read count as small.
     """
     try:
-        large = any(_declared_pixels(path) > LARGE for path in paths)
+        large = any(declared_pixels(path) > LARGE for path in paths)
     except InputError:
         large = False
     with _one_large if large else nullcontext():
         yield
 
 
-def _declared_pixels(path: Path) -> int:
-    """How many pixels a file says that it has, without decoding it."""
+def declared_pixels(path: Path) -> int:
+    """How many pixels a file says that it has, without decoding it.
+
+    Raises:
+        InputError: As `decode`, as far as the file's beginning shows it.
+    """
     with _opened(path, _content(path)) as image:
         return image.width * image.height
 
