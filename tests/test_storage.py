@@ -51,6 +51,20 @@ class TestFiles:
 
 
 class TestFolders:
+    @pytest.mark.parametrize("others", [0, 1])
+    def test_a_folder_that_was_made_for_a_file_is_gone_where_the_file_fails(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: int
+    ) -> None:
+        def no_room(*_: object) -> int:
+            raise OSError(28, "No space left on device")
+
+        if others:
+            (tmp_path / "made").mkdir()
+        monkeypatch.setattr(Path, "write_bytes", no_room)
+        with pytest.raises(InputError, match="cannot be written"):
+            write_atomically(tmp_path / "made/a", b"1")
+        assert (tmp_path / "made").exists() == bool(others)
+
     def test_it_has_its_name_when_it_is_full(self, tmp_path: Path) -> None:
         with atomic_folder(tmp_path / "made") as folder:
             (folder / "a").write_text("")

@@ -413,10 +413,9 @@ class FusedImages(BasePredictionWriter):
         super().__init__(write_interval="batch")
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Make sure that the folder can be written to before any work is done."""
+        """Settle where the images go; the folder is made with the first of them."""
         if stage == "predict":
             self.folder: Path = trainer.strategy.broadcast(run_directory(trainer) / "fused")
-            make_folder(self.folder)
 
     def write_on_batch_end(
         self,

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dream_if.errors import InputError
+from dream_if.yaml_files import read_yaml
 
-__all__ = ["configurations", "explain", "keys_of", "read_configuration"]
+__all__ = ["LONGEST", "configurations", "explain", "keys_of", "read_configuration"]
 
 
 def configurations(args: Sequence[str]) -> Iterator[str]:
@@ -24,17 +23,7 @@ def configurations(args: Sequence[str]) -> Iterator[str]:
 
 def read_configuration(path: Path) -> dict[str, Any]:
     """Make sure that a file is YAML with settings by name; the parser's own complaint would not name the file."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such configuration file.")
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    except yaml.MarkedYAMLError as error:
-        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(f"{path}: not a YAML file: {error.problem}{line}.") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not a YAML file, nor any text.") from error
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected settings by name, such as 'data: {{crop: 96}}', and found none.")
     return content
@@ -79,9 +68,13 @@ def explain(message: str, known: Iterable[str] = (), written: Sequence[str] = ()
     reasons = dict.fromkeys(line for line in lines if line and not line.startswith(FRAMING))
     wanted = dict.fromkeys(filter(None, map(_wanted, lines)))
     told = [re.sub("Expected a dot import path string: (.*)", CLASS_HELP, line) for line in reasons]
-    text = " ".join(told) if told else f"expected {' or '.join(wanted)}, got {value}." if wanted else message
+    got = value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
+    text = " ".join(told) if told else f"expected {' or '.join(wanted)}, got {got}." if wanted else message
     return ": ".join([*keys, text])
 
+
+LONGEST = 200
+"""Characters of a value that a message repeats."""
 
 UNKNOWN = re.compile(
     r"(?:unrecognized arguments: |Subcommand '\w+' does not accept option '|Option '(?=.*' is not accepted))"

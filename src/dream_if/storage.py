@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,6 +63,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Raises:
         InputError: The folder cannot be written to, or the disk is full.
     """
+    new = not path.parent.exists()
     make_folder(path.parent)
     part = None
     try:
@@ -80,6 +81,9 @@ def atomic_file(path: Path) -> Iterator[Path]:
     finally:
         if part is not None:
             part.unlink(missing_ok=True)  # gone already where it became the file
+        if new:
+            with suppress(OSError):  # there is something in it
+                path.parent.rmdir()
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:

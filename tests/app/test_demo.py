@@ -118,6 +118,15 @@ class TestMistakes:
             with pytest.raises(InputError, match=r"^text\.png: not a picture of a known format"):
                 call()
 
+    def test_too_many_pixels(self, demo, uploads, monkeypatch):
+        monkeypatch.setattr("dream_if.app.demo.MOST_PIXELS", 40 * 32 - 1)
+        for call in (
+            lambda: demo.fuse(str(uploads / "visible.png"), str(uploads / "infrared.png"), NONE, "rgb", "auto"),
+            lambda: demo.preview(str(uploads / "visible.png"), "visible", NONE, "auto"),
+        ):
+            with pytest.raises(InputError, match=r"^visible\.png: has 1280 pixels; the page takes up to 1279"):
+                call()
+
     def test_too_small(self, demo, uploads):
         Image.new("L", (15, 40)).save(uploads / "small.png")
         with pytest.raises(InputError, match=r"^small\.png: is 15x40 pixels; at least 16x16"):

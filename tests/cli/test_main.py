@@ -79,6 +79,11 @@ class TestSettings:
             ([*FIT, "--data.crop", "1000000"], "crop: expected 16 to 8192 pixels"),
             ([*FIT, "--data.seed", "99999999999"], "data.seed must be from 0 up and below 4294967296"),
             ([*FIT, "--seed_everything", "-1"], "seed_everything must be from 0 up and below 4294967296, got -1."),
+            (
+                [*FIT, "--model.optimizer", "AdamW", "--model.optimizer.betas=[0.9,1e-320]"],
+                "model.optimizer: betas: expected a number that float32 can hold, got 1e-320.",
+            ),
+            ([*FIT, "--data.crop", "x" * 5000], f"data.crop: expected a whole number, got {'x' * 200}…."),
             ([*FIT, "--model.net.dim", "0"], "dim must be an even number from 2 up"),
             ([*FIT, "--model.optimizer", "Adam", "--model.optimizer.lr=-1"], "model.optimizer: Invalid learning rate"),
             ([*FIT, "--model.optimizer", "LBFGS"], "model.optimizer: LBFGS doesn't support per-parameter options"),
@@ -127,6 +132,9 @@ class TestSettings:
             ),
             ("model: {net: {dim: 4\ndata: [", "wrong.yaml: not a YAML file: expected ',' or '}'"),
             ("", "wrong.yaml: expected settings by name"),
+            ("data: {crop: 96}\ndata: {crop: 64}", "wrong.yaml: data is there twice, again in line 2"),
+            ("seed_everything: null", "seed_everything must be from 0 up and below 4294967296, got None."),
+            ("a: &a [*a]", "wrong.yaml: is nested deeper than 50 levels"),
             ("- a\n- b\n", "wrong.yaml: expected settings by name"),
             (b"\x89PNG\r\n\x1a\n\xff", "wrong.yaml: not a YAML file, nor any text."),
         ],
@@ -196,8 +204,8 @@ class TestData:
         ("content", "message"),
         [
             (b"", "the file is empty (0 bytes)"),
-            (b"<html>not found</html>\n", "not a readable image"),
-            (None, "the image is damaged or cut short"),
+            (b"<html>not found</html>\n", "not a picture of a known format"),
+            (None, "the picture is damaged or cut short"),
             ("pixel", "is 1x1 pixels; at least 16x16 are needed"),
         ],
         ids=["0 bytes", "text", "cut short", "one pixel"],
@@ -434,3 +442,14 @@ def test_every_verb_has_a_help_and_a_line_in_the_usage(run) -> None:
     for verb in (*LIGHTNINGS, *OWN):
         assert f"\n  {verb} " in usage
         assert run(verb, "--help").out.startswith("usage: dream-if")
+
+
+@pytest.mark.parametrize(("given", "used"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_threads_that_wait_sleep_by_a_variable_set_before_torch_is_there(given: dict[str, str], used: str) -> None:
+    program = (
+        "import os, sys; from dream_if.cli import main; assert 'torch' not in sys.modules; main(['--help'])\n"
+        "print(os.environ['OMP_WAIT_POLICY'])"
+    )
+    variables = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | given
+    result = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == used

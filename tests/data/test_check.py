@@ -119,8 +119,8 @@ class TestCheckPairs:
         unreadable = "\n".join(messages(report.errors, "unreadable"))
         for part in (
             "ir/empty.png: the file is empty",
-            "ir/text.png: not a readable",
-            "vi/cut.png: the image is damaged",
+            "ir/text.png: not a picture of a known format",
+            "vi/cut.png: the picture is damaged",
         ):
             assert part in unreadable
         assert unreadable.count("is 1x1 pixels") == 2

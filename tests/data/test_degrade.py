@@ -274,5 +274,5 @@ class TestMistakes:
     def test_a_damaged_image_leaves_nothing(self, workspace: Path, run, files_below) -> None:
         Path("pairs/test/ir/test_02.png").write_bytes(b"no image")
         before = files_below(workspace)
-        assert "test_02.png: not a readable image" in run("degrade", "pairs", "out", "gaussian").message
+        assert "test_02.png: not a picture of a known format" in run("degrade", "pairs", "out", "gaussian").message
         assert files_below(workspace) == before

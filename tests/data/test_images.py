@@ -101,10 +101,10 @@ class TestBadFiles:
         ("content", "says"),
         [
             (b"", "0 bytes"),
-            (b"this is a caption, not a picture\n", "not a readable image"),
-            (b"\x89PNG\r\n\x1a\n", "cut short"),
-            (b"\xff\xd8", "cut short"),
-            (b"GIF89a", "not a readable image"),
+            (b"this is a caption, not a picture\n", "not a picture of a known format"),
+            (b"\x89PNG\r\n\x1a\n", "not a picture of a known format"),
+            (b"\xff\xd8", "not a picture of a known format"),
+            (b"GIF89a", "not a picture of a known format"),
         ],
     )
     def test_what_is_no_image(self, tmp_path: Path, content: bytes, says: str) -> None:

@@ -201,7 +201,7 @@ class TestRefused:
         Image.new("RGB", (20, 20)).save(data, "PNG")
         crc = struct.pack(">I", zlib.crc32(b"IHDR" + header))
         (tmp_path / "bomb.png").write_bytes(data.getvalue()[:16] + header + crc + data.getvalue()[33:])
-        with pytest.raises(InputError, match="pixels; cut it up"):
+        with pytest.raises(InputError, match="says that it has 100000x100000 pixels"):
             read_picture(tmp_path / "bomb.png")
 
     @pytest.mark.parametrize("kind", READABLE)

@@ -299,11 +299,11 @@ def test_a_plan_that_cannot_be_used_ends_in_a_line(plan, run, files_below, chang
 
 
 def test_files_that_are_no_plan(run) -> None:
-    assert "nowhere.yaml: cannot be read" in run("tables", "1", "nowhere.yaml").message
+    assert "nowhere.yaml: no such configuration file" in run("tables", "1", "nowhere.yaml").message
     Path("list.yaml").write_text("- a\n")
     assert "expected the keys" in run("tables", "1", "list.yaml").message
     Path("broken.yaml").write_text("methods: [")
-    assert "cannot be read as YAML" in run("tables", "1", "broken.yaml").message
+    assert "broken.yaml: not a YAML file" in run("tables", "1", "broken.yaml").message
     assert "--limit: expected 1 or more" in run("tables", "1", "list.yaml", "--limit", 0).message
 
 

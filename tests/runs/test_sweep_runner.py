@@ -82,13 +82,29 @@ def test_a_signal_ends_the_processes_too(start, order, number: signal.Signals) -
     assert not Path("runs/here/c").exists()
 
 
-def test_after_kill_9_a_point_that_still_runs_is_waited_for(start, order, calls) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent was killed")
+def test_after_kill_9_nothing_goes_on_and_the_point_is_run_again(start, order, calls) -> None:
     order("a", "sleep 60")
     first = start("a")
     pid = pid_of("a")
     first.kill()
     first.wait()
-    assert is_alive(pid)
+    limit = time.monotonic() + 10
+    while is_alive(pid):
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    order("a", "")
+    second = start("a", "b")
+    out, _ = second.communicate(timeout=20)
+    assert "a: finished" in out
+    assert second.returncode == 0
+    assert sorted(call["run"] for call in calls()) == ["a", "a", "b"]
+
+
+def test_a_point_that_runs_elsewhere_is_waited_for(start, order, calls) -> None:
+    order("a", "sleep 60")
+    start("a")
+    pid = pid_of("a")
     second = start("a", "b")
     for line in second.stdout:
         if "b: finished" in line:

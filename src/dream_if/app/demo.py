@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from dream_if.app.damage import Damage, Source
 from dream_if.app.display import Shown, shown, shown_infrared, shown_map, shown_visible
+from dream_if.decoding import declared_pixels
 from dream_if.errors import InputError
 from dream_if.inference import Fuser
 from dream_if.inference.engine import FusedPicture, Settings, fuse_pictures
@@ -18,7 +19,10 @@ from dream_if.inference.pictures import Picture, read_picture
 from dream_if.inference.values import Colour, InfraredRange
 from dream_if.inference.writing import write_picture
 
-__all__ = ["Demo", "Map", "Outcome"]
+__all__ = ["MOST_PIXELS", "Demo", "Map", "Outcome"]
+
+MOST_PIXELS = 12_000_000
+"""Of a picture on the page. Degradations hold one several times in float32: 30 million pixels took 6 GiB."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,8 @@ def _read(file: str) -> Picture:
     """A picture that messages call by the name under which it was uploaded, not by where the page keeps it."""
     path = Path(file)
     try:
+        if (pixels := declared_pixels(path)) > MOST_PIXELS:
+            raise InputError(f"{path}: has {pixels} pixels; the page takes up to {MOST_PIXELS}, dream-if fuse more.")
         picture = read_picture(path)
     except InputError as error:
         raise InputError(str(error).replace(str(path), path.name)) from error

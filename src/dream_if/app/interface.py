@@ -32,6 +32,7 @@ TITLES = {
     "low_contrast": "Low contrast (infrared)",
     "jpeg": "JPEG compression",
 }
+MOST_BYTES = 64 * 2**20  # of an uploaded file
 QUEUE = 16  # visitors who may wait for their turn; one fusion goes on at a time
 
 ABOUT = """\
@@ -142,6 +143,7 @@ def serve(page: gr.Blocks, host: str, port: int | None, share: bool) -> gr.Block
             server_name=host,
             server_port=port,
             share=share,
+            max_file_size=MOST_BYTES,
             prevent_thread_lock=True,
             quiet=not share,
             ssr_mode=False,

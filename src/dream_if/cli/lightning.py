@@ -33,7 +33,7 @@ from dream_if.data.waiting import DataWait
 from dream_if.epoch_lines import EpochLines
 from dream_if.errors import InputError
 from dream_if.inference import load_network
-from dream_if.messages import configurations, explain, keys_of, read_configuration
+from dream_if.messages import LONGEST, configurations, explain, keys_of, read_configuration
 from dream_if.models import DreamIF
 from dream_if.task import FusionTask
 
@@ -107,8 +107,9 @@ class FusionCLI(LightningCLI):
         for group in ("model", "model.net", "model.loss", "data", "trainer", "checkpoint", "panels"):
             if not isinstance(options.get(group), Namespace):
                 raise InputError(f"{group}: expected settings by name, got {options.get(group)}.")
-        if not 0 <= options.seed_everything < 2**32:
-            raise InputError(f"seed_everything must be from 0 up and below {2**32}, got {options.seed_everything}.")
+        seed = options.seed_everything
+        if not isinstance(seed, int) or not 0 <= seed < 2**32:
+            raise InputError(f"seed_everything must be from 0 up and below {2**32}, got {str(seed)[:LONGEST]}.")
         if _rename_old(options.model.net):
             rank_zero_info("model.net.joint_dominance: true is now called model.net.dominance: joint; taken for that.")
         self.checkpoint = options.get("ckpt_path")
@@ -218,12 +219,20 @@ class FusionCLI(LightningCLI):
         make_output_folder(self.trainer)
 
     def _try_optimizer(self) -> None:
-        """Make the optimizer once for a parameter of each group, with and without decay, to hear what it refuses."""
+        """Make the optimizer once for a parameter of each group, with and without decay, to hear what it refuses.
+
+        It lets pass numbers that are no numbers in float32.
+        """
         groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(2)]
         try:
-            self.model.optimizer(groups)
+            optimizer = self.model.optimizer(groups)
         except (ValueError, TypeError, RuntimeError) as error:
             raise InputError(f"model.optimizer: {error}") from error
+        kind = torch.finfo(torch.float32)
+        for name, value in optimizer.defaults.items():
+            for number in value if isinstance(value, tuple | list) else [value]:
+                if isinstance(number, float) and number and not kind.tiny <= abs(number) <= kind.max:
+                    raise InputError(f"model.optimizer: {name}: expected a number that float32 can hold, got {number}.")
 
     def after_fit(self) -> None:
         """Test the best checkpoint, if asked to."""

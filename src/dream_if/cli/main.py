@@ -83,6 +83,8 @@ def run_own(name: str, args: Sequence[str]) -> int:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run `dream-if` with these arguments, those of the command line by default, and return its exit status."""
+    # Read as torch is imported: threads that wait for each other sleep, and leave their cores to others' work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     args = list(sys.argv[1:] if args is None else args)
     if not args or args[0] in ("-h", "--help"):
         print(USAGE, end="")
@@ -127,6 +129,7 @@ def _quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             for message in USELESS_WARNINGS:
                 warnings.filterwarnings("ignore", message)
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # damage in what is not needed of a picture
             yield
     finally:
         log.removeFilter(useful)

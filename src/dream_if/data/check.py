@@ -18,6 +18,7 @@ import numpy as np
 from dream_if.data.alignment import Shift, estimate_shift
 from dream_if.data.layouts import SPLITS, Place, assign_splits, detect_layout, locate
 from dream_if.data.pairs import Image, decode_image
+from dream_if.decoding import alone_if_large
 from dream_if.errors import InputError
 from dream_if.storage import Pair, match
 
@@ -186,6 +187,11 @@ def _inspect(pair: Pair, split: str, align: bool) -> _Facts:
     return _Facts(findings, size, described.get("visible"), described.get("infrared"), digests, shift)
 
 
+def _inspect_in_turn(pair: Pair, split: str, align: bool) -> _Facts:
+    with alone_if_large(pair.visible, pair.infrared):
+        return _inspect(pair, split, align)
+
+
 def _joined(paths: Iterable[Path]) -> str:
     return ", ".join(str(path) for path in paths)
 
@@ -294,7 +300,7 @@ def check_pairs(
     facts: list[tuple[Place, Pair, _Facts]] = []
     # Threads are enough: decoding and the Fourier transforms release the interpreter.
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        for (pair, split, _), fact in zip(jobs, pool.map(lambda job: _inspect(*job), jobs), strict=True):
+        for (pair, split, _), fact in zip(jobs, pool.map(lambda job: _inspect_in_turn(*job), jobs), strict=True):
             facts.append((split, pair, fact))
             findings += fact.findings
             if progress is not None:

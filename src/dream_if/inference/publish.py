@@ -12,7 +12,7 @@ from safetensors.torch import save
 from dream_if.errors import InputError
 from dream_if.inference.weights import digest, load_network
 from dream_if.models.shipped import SHIPPED
-from dream_if.storage import make_folder, write_atomically
+from dream_if.storage import write_atomically
 
 __all__ = ["publish"]
 
@@ -69,7 +69,7 @@ def publish(folder: Path, name: str, out: Path = SHIPPED, *, terms: str = "", co
         "digest": digest(net),
         "sha256": hashlib.sha256(blob).hexdigest(),
     }
-    path = make_folder(out) / f"{name}.safetensors"
+    path = out / f"{name}.safetensors"
     write_atomically(path, blob)
     write_atomically(path.with_suffix(".json"), (json.dumps(told, indent=2) + "\n").encode())
     return path

@@ -1,5 +1,6 @@
 """Runs points as processes, so many at a time, and leaves none behind."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -21,12 +22,21 @@ POLL = 0.2  # seconds between two looks at the processes
 PATIENCE = 15.0  # seconds that a process has to end by itself when asked to
 TAIL = 15  # lines of a failed point's log that are shown
 
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+PR_SET_PDEATHSIG = 1  # of prctl(2): the signal that a process gets when the one that started it has ended
+
+
+def _end_with_runner() -> None:
+    """Called in the new process, before the command takes its place."""
+    assert LIBC is not None
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
 
 class Process:
     """A running point.
 
-    Its output goes to the point's log, on which there is a lock. The process inherits it, so that it lasts as long as
-    the process, even if the runner is killed: no point is ever run twice at the same time.
+    On Linux it is asked to end when the runner is killed. Its output goes to the point's log, on which there is a lock.
+    The process inherits it, so that it lasts as long as the process: no point is ever run twice at the same time.
 
     Args:
         point: what to run.
@@ -51,6 +61,7 @@ class Process:
             stderr=subprocess.STDOUT,
             env=dict(environment),
             start_new_session=True,
+            preexec_fn=_end_with_runner if LIBC else None,
         )
 
     def status(self) -> int | None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from dream_if.data.conditions import CLEAN, Condition
 from dream_if.data.degradations import KINDS
@@ -21,6 +20,7 @@ from dream_if.metrics import METRICS, TABLE_METRICS
 from dream_if.scoring.engine import LPIPS_SELF
 from dream_if.scoring.test_sets import SetSettings, TestSet
 from dream_if.settings import expected, from_up, read_settings
+from dream_if.yaml_files import read_yaml
 
 __all__ = ["TABLES", "CleanPairs", "CostSettings", "DetectionSettings", "Plan", "read_plan"]
 
@@ -233,10 +233,7 @@ def read_plan(
 
 def _settings(path: Path, table: str) -> CleanPairs:
     """The shared part of the file, with the table's own over it."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())}).") from error
+    content = read_yaml(path)
     if not isinstance(content, Mapping) or set(content) - {*SHARED, "tables"}:
         raise InputError(f"{path}: expected the keys {', '.join((*SHARED, 'tables'))}; got {_told(content)}.")
     tables = content.get("tables") or {}
