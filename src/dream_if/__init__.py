@@ -14,4 +14,13 @@ def __getattr__(name: str) -> Any:
         from dream_if.inference import fuse
 
         return fuse
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("dream-if")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What there is for others."""
+    return ["__version__", *__all__]

@@ -35,6 +35,7 @@ from dream_if.errors import InputError
 from dream_if.inference import load_network
 from dream_if.messages import LONGEST, configurations, explain, keys_of, read_configuration
 from dream_if.models import DreamIF
+from dream_if.shipped import with_shipped
 from dream_if.task import FusionTask
 
 __all__ = ["FusionCLI", "run_lightning", "settings_of"]
@@ -284,7 +285,7 @@ def run_lightning(args: Sequence[str]) -> None:
     FusionCLI(
         FusionTask,
         FusionDataModule,
-        args=list(args),
+        args=with_shipped(args),
         parser_class=LightningParser,
         parser_kwargs={"prog": "dream-if"},
         save_config_callback=RunConfig,

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.metadata import version
 
 from dream_if.cli.options import read_options
 from dream_if.errors import InputError
@@ -42,7 +43,7 @@ Trains, tests and uses Dream-IF, a network that fuses visible and infrared image
   tables N     make a table of the paper, from finished runs or by running methods
   metrics      list the metrics, with their conventions and sources
 
-dream-if VERB --help lists the options of a verb. To begin with: dream-if fit --config experiments/demo.yaml
+dream-if VERB --help lists the options of a verb. To begin with: dream-if fit --config demo
 """
 
 # What Lightning and torch say that a user of this command can do nothing about, and why.
@@ -88,6 +89,9 @@ def main(args: Sequence[str] | None = None) -> int:
     args = list(sys.argv[1:] if args is None else args)
     if not args or args[0] in ("-h", "--help"):
         print(USAGE, end="")
+        return 0
+    if args[0] == "--version":
+        print(f"dream-if {version('dream-if')}")
         return 0
     try:
         with _quiet():

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import MISSING, field, fields
-from functools import reduce
-from operator import or_
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, TypeVar, get_origin, get_type_hints
 
 from jsonargparse import ArgumentParser
 
@@ -85,14 +83,14 @@ def read_options(kind: type[Options], args: Sequence[str], *, prog: str, about: 
     try:
         given = parser.parse_args(list(args))
     except InputError as error:
-        raise InputError(explain(str(error), parser.get_defaults().keys())) from error
+        flags = [name.replace("_", "-") for name in parser.get_defaults().keys()]  # noqa: SIM118  (a Namespace)
+        raise InputError(explain(str(error), flags)) from error
     return kind(**vars(given), **after)
 
 
 def _add(parser: Parser, name: str, kind: Any, default: Any, flags: list[str] | None, how: dict[str, Any]) -> None:
     """Add one option: text as it is, other types as jsonargparse reads them; None is a default alone."""
-    if type(None) in get_args(kind):
-        kind = reduce(or_, (one for one in get_args(kind) if one is not type(None)))
+    kind = next((plain for plain in (str, int) if kind == plain | None), kind)
     several = get_origin(kind) is Sequence
     if kind is not str and not several and not how.keys() & {"action", "choices"}:
         how = how | {"type": kind}

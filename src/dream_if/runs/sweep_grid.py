@@ -17,6 +17,7 @@ from typing import Any
 
 from dream_if.errors import InputError
 from dream_if.messages import configurations, keys_of, read_configuration
+from dream_if.shipped import find
 
 __all__ = ["Sweep", "command_of", "expand", "fit_arguments", "point_name", "read_sweep"]
 
@@ -228,7 +229,7 @@ def _refuse_changes_of(point: Mapping[str, Value], overrides: Sequence[str]) -> 
         )
     settled = set(point)
     if "config" in point:
-        settled.update(keys_of(read_configuration(Path(str(point["config"])))))
+        settled.update(keys_of(read_configuration(Path(find(str(point["config"]), "experiments")))))
     for name in _flags(overrides):
         if name in settled or any(key.startswith(f"{name}.") for key in settled):
             raise InputError(f"--{name} is what the sweep itself varies; take it out of the options after --.")

@@ -18,6 +18,7 @@ from dream_if.runs.sweep_display import Board, State
 from dream_if.runs.sweep_grid import Sweep, command_of, expand, fit_arguments, point_name, read_sweep
 from dream_if.runs.sweep_point import Point, place_of
 from dream_if.runs.sweep_runner import run_points
+from dream_if.shipped import find
 
 __all__ = ["Options", "run"]
 
@@ -28,7 +29,10 @@ INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 class Options:
     """Which grid, and how it is run."""
 
-    file: str = positional("a sweep of W&B, such as sweeps/table4.yaml; a grid", metavar="FILE")
+    file: str = positional(
+        "a sweep of W&B that is a grid, such as sweeps/table4.yaml, or the name of one of ours, such as table4",
+        metavar="FILE",
+    )
     workers: int = option(
         "points that run at a time, with one GPU each. Processor cores are divided among them, and more or fewer "
         "threads round differently: with --threads=1 after the -- results are the same to the last bit for any N",
@@ -60,7 +64,7 @@ def run(options: Options) -> int:
     """
     if options.workers < 1:
         raise InputError(f"--workers must be 1 or more, got {options.workers}.")
-    sweep = read_sweep(Path(options.file))
+    sweep = read_sweep(Path(find(options.file, "sweeps")))
     choices = expand(sweep)
     if options.index is not None:
         if not 0 <= options.index < len(choices):

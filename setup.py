@@ -1,0 +1,21 @@
+"""Puts experiments/ and sweeps/ into the package that is built; all else stands in pyproject.toml."""
+
+from pathlib import Path
+from shutil import copytree
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+
+class WithConfigurations(build_py):
+    """A build that also takes the configurations, which lie beside the package in a checkout."""
+
+    def run(self) -> None:
+        """Build, and copy them."""
+        super().run()
+        if not self.editable_mode:
+            for folder in ("experiments", "sweeps"):
+                copytree(folder, Path(self.build_lib, "dream_if", folder), dirs_exist_ok=True)
+
+
+setup(cmdclass={"build_py": WithConfigurations})
