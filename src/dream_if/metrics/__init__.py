@@ -2,6 +2,7 @@
 
 from dream_if.metrics.agreement import (
     SCD,
+    ChromaError,
     CorrelationCoefficient,
     MeanSquaredError,
     PeakSignalNoiseRatio,
@@ -37,6 +38,7 @@ __all__ = [
     "VIFF",
     "AverageGradient",
     "CatalogueEntry",
+    "ChromaError",
     "CorrelationCoefficient",
     "CrossEntropy",
     "EdgeIntensity",

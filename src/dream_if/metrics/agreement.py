@@ -2,10 +2,20 @@
 
 import math
 
+from torch import Tensor
+
 from dream_if.metrics import functional as F
 from dream_if.metrics.base import FusionMetric, published
+from dream_if.metrics.levels import quantise
 
-__all__ = ["SCD", "CorrelationCoefficient", "MeanSquaredError", "PeakSignalNoiseRatio", "RootMeanSquaredError"]
+__all__ = [
+    "SCD",
+    "ChromaError",
+    "CorrelationCoefficient",
+    "MeanSquaredError",
+    "PeakSignalNoiseRatio",
+    "RootMeanSquaredError",
+]
 
 
 class CorrelationCoefficient(FusionMetric):
@@ -125,3 +135,29 @@ class PeakSignalNoiseRatio(FusionMetric):
         ivif_zoo={"form": "mixed_scales"},
     )
     function = staticmethod(F.peak_signal_noise_ratio)
+
+
+class ChromaError(FusionMetric):
+    """Chroma, how far the fused image's colours are from the visible source's; what users mean by "keeps the colours".
+
+    Example:
+        >>> import torch
+        >>> visible, infrared = torch.rand(2, 3, 64, 64), torch.rand(2, 1, 64, 64)
+        >>> metric = ChromaError()
+        >>> metric.update(visible, visible, infrared)
+        >>> print(f"{metric.compute():.1f}")
+        0.0
+    """
+
+    symbol = "Chroma"
+    higher_is_better = False
+    bounds = (0.0, math.hypot(255, 255))
+    unit = "levels"
+    formula = "mean distance of (Cb, Cr) between F and visible"
+    citation = "colours of ITU-R BT.601-7, 2011"
+    conventions = published()
+    function = staticmethod(F.chroma_error)
+
+    def score(self, fused: Tensor, visible: Tensor, infrared: Tensor) -> Tensor:
+        """One value per image, (B,), for arguments as those of `update`."""
+        return F.chroma_error(quantise(fused), quantise(visible))

@@ -10,6 +10,7 @@ from torchmetrics import Metric, MetricCollection
 from dream_if.errors import InputError
 from dream_if.metrics.agreement import (
     SCD,
+    ChromaError,
     CorrelationCoefficient,
     MeanSquaredError,
     PeakSignalNoiseRatio,
@@ -32,7 +33,7 @@ __all__ = ["METRICS", "TABLE_METRICS", "FusionMetrics", "fusion_metrics", "metri
 _CLASSES: tuple[type[FusionMetric], ...] = (
     *(AverageGradient, SpatialFrequency, Entropy, StandardDeviation, EdgeIntensity),
     *(MutualInformation, NormalizedMutualInformation, CrossEntropy, Qncie),
-    *(MeanSquaredError, RootMeanSquaredError, PeakSignalNoiseRatio, CorrelationCoefficient, SCD),
+    *(MeanSquaredError, RootMeanSquaredError, PeakSignalNoiseRatio, CorrelationCoefficient, SCD, ChromaError),
     *(SSIM, MSSSIM, MEFSSIM),
     *(Qabf, PetrovicQabf, Labf, Nabf, Qg),
     *(Q0, Qw, Qe, Qy),

@@ -8,6 +8,7 @@ share what they have in common.
 
 from dream_if.metrics.functional._sharing import shared_work
 from dream_if.metrics.functional.agreement import (
+    chroma_error,
     correlation_coefficient,
     mean_squared_error,
     peak_signal_noise_ratio,
@@ -39,6 +40,7 @@ from dream_if.metrics.functional.vif import vif, viff
 
 __all__ = [
     "average_gradient",
+    "chroma_error",
     "correlation_coefficient",
     "cross_entropy",
     "edge_intensity",

@@ -10,6 +10,7 @@ from dream_if.metrics.functional._planes import metric_of_triple
 from dream_if.metrics.functional._sharing import share
 
 __all__ = [
+    "chroma_error",
     "correlation_coefficient",
     "mean_squared_error",
     "peak_signal_noise_ratio",
@@ -129,3 +130,24 @@ def sum_of_correlations_of_differences(fused: Tensor, visible: Tensor, infrared:
         (B,) values in [-2, 2]; NaN where a source or a difference is constant, so also where F is one of the sources.
     """
     return _pearson(fused - visible, infrared) + _pearson(fused - infrared, visible)
+
+
+def chroma_error(fused: Tensor, visible: Tensor) -> Tensor:
+    """Mean distance of the fused image's colours from the visible source's, in the plane of Cb and Cr.
+
+    Cb = (B - Y) / 1.772 and Cr = (R - Y) / 1.402 with Y of ITU-R BT.601, full range. Luminance, which fusing is to
+    change, has no part in it: 0 where all colours are kept, or where both images are grey.
+
+    Args:
+        fused: (B, 3, H, W) or, for grey, (B, 1, H, W); levels 0..255.
+        visible: likewise.
+
+    Returns:
+        (B,) values in [0, 361], in levels.
+    """
+    colours = []
+    for image in (fused, visible):
+        red, green, blue = image.expand(-1, 3, -1, -1).unbind(1)
+        luminance = 0.299 * red + 0.587 * green + 0.114 * blue
+        colours.append(torch.stack([(blue - luminance) / 1.772, (red - luminance) / 1.402]))
+    return (colours[0] - colours[1]).norm(dim=0).mean(dim=(1, 2))
