@@ -7,16 +7,15 @@ import numpy as np
 import pandas as pd
 import torch
 import torchvision
-from matplotlib.figure import Figure
 
 from dream_if.detection import yolo
 from dream_if.detection.runs import METRICS, DetectionResults
 from dream_if.methods.row import Row
 from dream_if.pixels import figure_png
 from dream_if.reports.document import Document
-from dream_if.reports.drawing import OTHERS, OURS, plain_axes
 from dream_if.reports.footnotes import where
 from dream_if.reports.paper import TABLE_5, TABLE_5_NOTE
+from dream_if.reports.plots import OTHERS, OURS, panels_of_rows
 from dream_if.reports.score_tables import paper_rows
 from dream_if.reports.table import Cell, Table, column
 
@@ -148,22 +147,12 @@ def _csv(results: DetectionResults) -> str:
 def _plot(results: DetectionResults, title: str) -> bytes:
     """A line of panels for each set: a row's seeds as dots, their mean as a diamond."""
     rows, sets = [row.name for row in results.plan.rows], list(results.sets)
-    figure = Figure(
-        figsize=(2.2 + 2.2 * len(METRICS), 0.9 + (0.5 + 0.22 * len(rows)) * len(sets)), dpi=120, layout="constrained"
-    )
-    grid = figure.subplots(len(sets), len(METRICS), squeeze=False)
-    for line, name in enumerate(sets):
-        for place, metric in enumerate(METRICS):
-            axes = grid[line][place]
-            for height, values in enumerate(_seeds(results, name, metric).values()):
-                colour = OTHERS if height else OURS
-                axes.plot(values, [height] * len(values), "o", ms=3, color=colour, alpha=0.7)
-                axes.plot(_mean(values), height, "D", ms=5, mfc="none", color=colour)
-            axes.set_title(f"{metric} ↑" if line == 0 else "", fontsize=8)
-            axes.set_yticks(range(len(rows)), rows if place == 0 else [])
-            axes.set_ylim(len(rows) - 0.5, -0.5)
-            if place == 0:
-                axes.set_ylabel(name, fontsize=8)
-            plain_axes(axes)
+    size = (2.2 + 2.2 * len(METRICS), 0.9 + (0.5 + 0.22 * len(rows)) * len(sets))
+    figure, grid = panels_of_rows(sets, [f"{metric} ↑" for metric in METRICS], rows, size)
+    for (line, place), axes in np.ndenumerate(grid):
+        for height, values in enumerate(_seeds(results, sets[line], METRICS[place]).values()):
+            colour = OTHERS if height else OURS
+            axes.plot(values, [height] * len(values), "o", ms=3, color=colour, alpha=0.7)
+            axes.plot(_mean(values), height, "D", ms=5, mfc="none", color=colour)
     figure.suptitle(f"{title}\ndot: a seed, diamond: mean", fontsize=9)
     return figure_png(figure)

@@ -19,9 +19,9 @@ from dream_if.methods.row import Row
 from dream_if.models import DreamIF
 from dream_if.pixels import figure_png
 from dream_if.reports.document import Document
-from dream_if.reports.drawing import OTHERS, OURS
+from dream_if.reports.plots import OTHERS, OURS
 from dream_if.reports.table import Cell, Table
-from dream_if.scoring.plan import CostSettings, Plan
+from dream_if.scoring.plan import CostSettings, TablePlan
 
 __all__ = ["Cost", "efficiency", "measure"]
 
@@ -121,7 +121,7 @@ def _counted(settings: dict[str, object], size: tuple[int, int]) -> float:
     return counter.get_total_flops() / 2
 
 
-def efficiency(plan: Plan, device: torch.device) -> Document:
+def efficiency(plan: TablePlan, device: torch.device) -> Document:
     """The costs of a plan's rows as a document.
 
     Raises:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dream_if.metrics import METRICS
-from dream_if.reports.box_plots import box_plots
+from dream_if.reports.plots import box_plots
 from dream_if.reports.score_tables import Column, against_table, arrow, score_table
 from dream_if.reports.table import Table, markdown_table
 from dream_if.scoring.evaluate import Evaluation

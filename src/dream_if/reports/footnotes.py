@@ -11,7 +11,7 @@ import torch
 from dream_if.reports.score_tables import NOISE_RAISES
 from dream_if.scoring.compare import ScoredPlan
 from dream_if.scoring.engine import LPIPS_SELF
-from dream_if.scoring.plan import Plan
+from dream_if.scoring.plan import TablePlan
 from dream_if.scoring.statistics import SIGNIFICANT, fewest_pairs
 
 __all__ = ["apart_note", "footnotes", "where"]
@@ -38,7 +38,7 @@ def apart_note(scored: ScoredPlan) -> list[str]:
     ]
 
 
-def where(plan: Plan, sets: Iterable[str] | None = None) -> str:
+def where(plan: TablePlan, sets: Iterable[str] | None = None) -> str:
     """The sets, for a title: all of a plan, or those that were used."""
     return "generated scenes, not photographs" if plan.on_scenes_alone else ", ".join(sets or plan.images)
 
@@ -102,7 +102,7 @@ def footnotes(scored: ScoredPlan, tests: pd.DataFrame, *, ranked: bool) -> list[
     return notes
 
 
-def _pairs(plan: Plan, name: str) -> str:
+def _pairs(plan: TablePlan, name: str) -> str:
     images = plan.images[name]
     settings = images.settings
     source = "generated scenes" if images.generated else f"layout {settings.layout}, split {settings.split}"

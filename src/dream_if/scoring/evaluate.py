@@ -20,9 +20,9 @@ from dream_if.cache_keys import package_digest
 from dream_if.data.pairs import read_image, to_tensor
 from dream_if.errors import InputError
 from dream_if.metrics import DEFAULT_CONVENTION, METRICS, TABLE_METRICS, fusion_metrics
-from dream_if.scoring.engine import Batch, Group, Item, score_groups
+from dream_if.scoring.engine import Group, ImageBatch, Item, score_groups
 from dream_if.scoring.image_folders import READERS, ImageFile, ImageSet, find_images
-from dream_if.scoring.journal import Journal
+from dream_if.scoring.journal import ScoreJournal
 from dream_if.scoring.parallel import JOURNALS, Share, one_torch_thread
 from dream_if.scoring.statistics import compare, summarise
 from dream_if.storage import cache_key, file_digest, make_folder
@@ -213,7 +213,7 @@ def evaluate(
                 for positions in _of_one_size(images, batch_size)
             ],
             symbols,
-            Journal(None) if out is None else Journal(out / share.journal, JOURNALS),
+            ScoreJournal(None) if out is None else ScoreJournal(out / share.journal, JOURNALS),
             convention=convention,
             lpips_weights=lpips_weights,
             devices=devices,
@@ -241,7 +241,7 @@ def _batches(
     settings: Sequence[str],
     readers: ThreadPoolExecutor,
     device: torch.device,
-) -> Iterator[Batch]:
+) -> Iterator[ImageBatch]:
     """The images of each method at these positions; their sources are read once, when the first is asked for."""
     sources: list[Tensor] = []
 
@@ -261,7 +261,7 @@ def _batches(
             parts = [images.visible[position].digest, images.infrared[position].digest, files[position].digest]
             keys = dict.fromkeys(symbols, cache_key([*settings, *parts]))
             items.append(Item("", "", method, position, images.names[position], keys))
-        yield Batch(items, partial(read, files))
+        yield ImageBatch(items, partial(read, files))
 
 
 def _read(file: ImageFile, channels: Literal[1, 3], size: tuple[int, int]) -> Tensor:
