@@ -32,8 +32,10 @@ def evaluation(values, metrics=("AG",), resized=None, methods=None):
         names, files, files, {m: small if m == resized else files for m in methods}, dict.fromkeys(methods, ())
     )
     folders = dict.fromkeys(methods, Path("f"))
-    settings = EvaluationSettings(Path("v"), Path("i"), folders, "dream_if", None, "cpu", 1, bool(resized))
-    return Evaluation(settings, images, tuple(metrics), scores(values, metrics, methods))
+    settings = EvaluationSettings(
+        Path("v"), Path("i"), folders, tuple(metrics), "dream_if", None, "cpu", 1, bool(resized)
+    )
+    return Evaluation(settings, images, scores(values, metrics, methods))
 
 
 def cells(text, line):

@@ -4,6 +4,7 @@ import json
 import math
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> list[Path]:
     Raises:
         InputError: the folder cannot be written to.
     """
-    record = json.dumps(_finite(summary_record(evaluation)), indent=2, ensure_ascii=False, allow_nan=False)
+    record = json.dumps(_finite(summary_record(evaluation)), indent=2, ensure_ascii=False, allow_nan=False, default=str)
     contents = {
         "per_image.csv": csv_text(evaluation).encode(),
         "summary.json": f"{record}\n".encode(),
@@ -62,24 +63,14 @@ def csv_text(evaluation: Evaluation) -> str:
 
 
 def summary_record(evaluation: Evaluation) -> dict[str, Any]:
-    """Everything but the single scores, as plain values; what is undefined is NaN."""
+    """Everything but the single scores, as plain values and paths; what is undefined is NaN."""
     settings, methods, metrics = evaluation.settings, evaluation.methods, evaluation.metrics
     summary = evaluation.summary.set_index(["metric", "method"])
     directions = {metric: higher_is_better(metric) for metric in metrics}
     average_ranks = evaluation.average_ranks
     return {
         "date": evaluation.scores["date"].max(),
-        "settings": {
-            "visible": str(settings.visible),
-            "infrared": str(settings.infrared),
-            "fused": {method: str(folder) for method, folder in settings.fused.items()},
-            "metrics": list(metrics),
-            "convention": settings.convention,
-            "lpips_weights": settings.lpips_weights and str(settings.lpips_weights),
-            "device": settings.device,
-            "batch_size": settings.batch_size,
-            "resize": settings.resize,
-        },
+        "settings": asdict(settings),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "counts": {"methods": len(methods), "images": len(evaluation.images.names)},
         "notes": evaluation.notes,

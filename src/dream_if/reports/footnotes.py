@@ -80,10 +80,12 @@ def footnotes(scored: ScoredPlan, tests: pd.DataFrame, *, ranked: bool) -> list[
             "clean pair. The latter asks for steadiness alone, and a method that ignores its inputs has 0."
         )
     notes += [f"{name}: {_pairs(plan, name)}" for name in plan.images]
-    suffered = [condition for condition in plan.conditions if condition.kind is not None]
-    if suffered:
-        notes.append(f"Conditions: {_listed(f'{c.name}: {c.words}' for c in suffered)}.")
-    notes.append(f"Methods: {_listed(f'{row.name}: {row.method.says}' for row in plan.rows if row.restorer is None)}.")
+    corrupting = [condition for condition in plan.conditions if condition.kind is not None]
+    if corrupting:
+        told = "; ".join(f"{condition.name}: {condition.words}" for condition in corrupting)
+        notes.append(f"Conditions: {told}.")
+    told = "; ".join(f"{row.name}: {row.method.says}" for row in plan.rows if row.restorer is None)
+    notes.append(f"Methods: {told}.")
     restorers = {row.restorer.key: row.restorer.name for row in plan.rows if row.restorer is not None}
     if restorers:
         notes.append(
@@ -108,7 +110,3 @@ def _pairs(plan: TablePlan, name: str) -> str:
     source = "generated scenes" if images.generated else f"layout {settings.layout}, split {settings.split}"
     digest = hashlib.sha256("\n".join(images.names).encode()).hexdigest()[:12]
     return f"{len(images.names)} pair(s), {source}; SHA-256 of the list of names {digest}."
-
-
-def _listed(things: Iterable[str]) -> str:
-    return "; ".join(things)

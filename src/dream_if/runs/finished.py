@@ -217,9 +217,10 @@ def refuse_differences(runs: Sequence[Run], free: Sequence[str]) -> None:
                 f"{key} is {settings.get(key, 'not set')} in the first and {others.get(key, 'not set')} in the second"
                 for key in differing[:SHOWN]
             )
+            more = f", and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
             raise InputError(
                 f"{first.folder} and {run.folder} were not run alike, so the table would not show what it says: "
-                f"{told}{_more(differing)}. Rows may differ in seed_everything, {', '.join(free)} alone. Move one of "
+                f"{told}{more}. Rows may differ in seed_everything, {', '.join(free)} alone. Move one of "
                 "the two away and repeat it, or give each setting a folder of its own."
             )
     # One whose folder holds a test alone is passed over.
@@ -253,10 +254,6 @@ def _compared(run: Run, free: Sequence[str]) -> dict[str, Any]:
         digest = hashlib.sha256("\n".join(sorted(images.index)).encode()).hexdigest()
         settings[f"the list of images of {name}"] = f"{len(images)} names with digest {digest[:8]}"
     return settings
-
-
-def _more(things: Sequence[str]) -> str:
-    return f", and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
 
 
 def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

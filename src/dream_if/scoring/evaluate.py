@@ -37,6 +37,7 @@ class EvaluationSettings:
     visible: Path
     infrared: Path
     fused: Mapping[str, Path]
+    metrics: tuple[str, ...]
     convention: str
     lpips_weights: Path | None
     device: str
@@ -51,19 +52,22 @@ class Evaluation:
     Attributes:
         settings: what was asked for.
         images: the files.
-        metrics: symbols, in the order wanted.
         scores: as `score_groups` returns them.
     """
 
     settings: EvaluationSettings
     images: ImageSet
-    metrics: tuple[str, ...]
     scores: pd.DataFrame
 
     @property
     def methods(self) -> list[str]:
         """Names of the methods, in their order."""
         return list(self.settings.fused)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Symbols, in the order wanted."""
+        return self.settings.metrics
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -220,8 +224,10 @@ def evaluate(
             share=share,
             progress=None if progress is None else partial(progress, "scoring"),
         )
-    asked = EvaluationSettings(visible, infrared, dict(fused), convention, lpips_weights, device, batch_size, resize)
-    return Evaluation(asked, images, symbols, scores)
+    asked = EvaluationSettings(
+        visible, infrared, dict(fused), symbols, convention, lpips_weights, device, batch_size, resize
+    )
+    return Evaluation(asked, images, scores)
 
 
 def _of_one_size(images: ImageSet, batch_size: int) -> Iterator[list[int]]:
