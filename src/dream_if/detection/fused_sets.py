@@ -22,7 +22,7 @@ from dream_if.detection.labels import Boxes, class_names, label_files, read_labe
 from dream_if.detection.training import Example
 from dream_if.errors import InputError
 from dream_if.methods.method import PairId
-from dream_if.methods.row import Row
+from dream_if.methods.rows import Row
 from dream_if.pixels import image_png, to_8_bit
 from dream_if.scoring.pairs import ScoredPair
 from dream_if.scoring.plan import TablePlan

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,13 @@ import torchvision
 
 from dream_if.detection import yolo
 from dream_if.detection.runs import METRICS, DetectionResults
-from dream_if.methods.row import Row
+from dream_if.methods.rows import Row
 from dream_if.pixels import figure_png
 from dream_if.reports.document import Document
 from dream_if.reports.footnotes import where
 from dream_if.reports.paper import TABLE_5, TABLE_5_NOTE
 from dream_if.reports.plots import OTHERS, OURS, panels_of_rows
-from dream_if.reports.score_tables import paper_rows
+from dream_if.reports.score_tables import Paper, paper_rows
 from dream_if.reports.table import Cell, Table, column
 
 __all__ = ["detection_document"]
@@ -38,9 +39,10 @@ def detection_document(results: DetectionResults) -> Document:
         (train, boxes), (test, test_boxes) = counts
         about = f"{name}, trained on {train} images with {boxes} boxes, tested on {test} with {test_boxes}"
         near = name == beside
-        tables.append(_scores(results, name, about + "; below the paper's rows of LLVIP" * near, with_paper=near))
+        about += "; below the paper's rows of LLVIP" * near
+        tables.append(_scores(results, name, about, [""], TABLE_5 if near else {}))
         if len(images.names) > 1:
-            tables.append(_by_class(results, name))
+            tables.append(_scores(results, name, f"{name}, by class", images.names, {}))
     return Document(
         name="table5",
         title=title,
@@ -70,20 +72,16 @@ def _column(by_row: dict[str, list[float]]) -> list[Cell]:
     return column([_mean(values) for values in by_row.values()], True, rests)
 
 
-def _scores(results: DetectionResults, name: str, title: str, *, with_paper: bool) -> Table:
+def _scores(results: DetectionResults, name: str, title: str, kinds: Sequence[str], paper: Paper) -> Table:
+    """The scores of a set, of these classes ("" for the mean over all), above the paper's rows."""
     rows = [row.name for row in results.plan.rows]
-    by_metric = [_seeds(results, name, metric) for metric in METRICS]
-    lines = [[Cell(row), *line] for row, *line in zip(rows, *map(_column, by_metric), strict=True)]
-    if with_paper:
-        lines += paper_rows({row: [_mean(values[row]) for values in by_metric] for row in rows}, TABLE_5)
-    return Table(["method", *(f"{metric} ↑" for metric in METRICS)], lines, title)
-
-
-def _by_class(results: DetectionResults, name: str) -> Table:
-    kinds = [(metric, kind) for kind in results.sets[name].names for metric in METRICS]
-    columns = [_column(_seeds(results, name, metric, kind)) for metric, kind in kinds]
-    lines = [[Cell(row.name), *line] for row, *line in zip(results.plan.rows, *columns, strict=True)]
-    return Table(["method", *(f"{kind}: {metric} ↑" for metric, kind in kinds)], lines, f"{name}, by class")
+    cells = [(kind, metric) for kind in kinds for metric in METRICS]
+    found = [_seeds(results, name, metric, kind) for kind, metric in cells]
+    lines = [[Cell(row), *line] for row, *line in zip(rows, *map(_column, found), strict=True)]
+    if paper:
+        lines += paper_rows({row: [_mean(values[row]) for values in found] for row in rows}, paper)
+    header = ["method", *(f"{kind}: {metric} ↑" if kind else f"{metric} ↑" for kind, metric in cells)]
+    return Table(header, lines, title)
 
 
 def _notes(results: DetectionResults) -> list[str]:

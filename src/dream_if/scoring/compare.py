@@ -17,7 +17,7 @@ from dream_if.cache_keys import package_digest
 from dream_if.data import degradations
 from dream_if.data.conditions import Condition
 from dream_if.errors import InputError
-from dream_if.methods.row import Row
+from dream_if.methods.rows import Row
 from dream_if.metrics.functional.learned import load_lpips_weights
 from dream_if.scoring.engine import LPIPS_SELF, Group, ImageBatch, Item, score_groups
 from dream_if.scoring.journal import ScoreJournal

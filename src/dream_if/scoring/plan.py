@@ -16,7 +16,7 @@ from dream_if.data.conditions import CLEAN, Condition
 from dream_if.data.degradations import KINDS
 from dream_if.errors import InputError
 from dream_if.methods.method import PairId
-from dream_if.methods.row import Row, make_rows
+from dream_if.methods.rows import Row, make_rows
 from dream_if.metrics import METRICS, TABLE_METRICS
 from dream_if.scoring.engine import LPIPS_SELF
 from dream_if.scoring.test_sets import SetSettings, TestSet

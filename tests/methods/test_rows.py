@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from dream_if.baselines import BASELINES
 from dream_if.errors import InputError
-from dream_if.methods.make import make_method
 from dream_if.methods.method import PairId
+from dream_if.methods.rows import make_method
 from dream_if.models import DreamIF
 
 CPU = torch.device("cpu")
