@@ -13,8 +13,8 @@ pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'dream-
 import gradio as gr
 
 from dream_if.app.examples import make_examples
-from dream_if.app.interface import TITLES, build, serve
-from dream_if.app.sliders import CHAIN, Sliders
+from dream_if.app.interface import build, serve
+from dream_if.app.sliders import CHAIN, TITLES, Sliders
 from dream_if.data.degradations import ALL_KINDS
 from dream_if.errors import InputError
 

@@ -11,27 +11,13 @@ from starlette.middleware import Middleware
 from dream_if.app.demo import Demo, Map
 from dream_if.app.examples import Example
 from dream_if.app.offline import OfflineOnly
-from dream_if.app.sliders import CHAIN, DEGRADED, MOST, Sliders, Source
+from dream_if.app.sliders import CHAIN, DEGRADED, MOST, TITLES, Sliders, Source
 from dream_if.errors import InputError
 from dream_if.inference.values import COLOURS
 from dream_if.storage import IMAGE_ENDINGS
 
 __all__ = ["build", "serve"]
 
-TITLES = {
-    "haze": "Haze (visible)",
-    "low_light": "Low light (visible)",
-    "over_exposure": "Over-exposure (visible)",
-    "rain": "Rain",
-    "blur": "Blur",
-    "resize": "Low resolution",
-    "poisson": "Photon noise",
-    "speckle": "Speckle noise",
-    "gaussian": "Gaussian noise",
-    "stripes": "Stripe noise (infrared)",
-    "low_contrast": "Low contrast (infrared)",
-    "jpeg": "JPEG compression",
-}
 QUEUE = 16  # visitors who may wait for their turn; one fusion goes on at a time
 
 ABOUT = """\

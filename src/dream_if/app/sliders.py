@@ -11,22 +11,31 @@ from dream_if.errors import InputError
 from dream_if.inference.pictures import Picture
 from dream_if.inference.values import InfraredRange, infrared_values, visible_values
 
-__all__ = ["CHAIN", "DEGRADED", "MOST", "Sliders", "Source"]
+__all__ = ["CHAIN", "DEGRADED", "MOST", "TITLES", "Sliders", "Source"]
 
 Source: TypeAlias = Literal["visible", "infrared"]
 Degraded: TypeAlias = Literal["both", "visible", "infrared"]
 DEGRADED: tuple[str, ...] = get_args(Degraded)
 
-CHAIN: Mapping[str, type[Degradation]] = {
-    name: KIND_CLASSES[name]
-    for name in (
-        *("haze", "low_light", "over_exposure", "rain"),
-        *("blur", "resize"),
-        *("poisson", "speckle", "gaussian", "stripes", "low_contrast"),
-        "jpeg",
-    )
+TITLES = {
+    "haze": "Haze (visible)",
+    "low_light": "Low light (visible)",
+    "over_exposure": "Over-exposure (visible)",
+    "rain": "Rain",
+    "blur": "Blur",
+    "resize": "Low resolution",
+    "poisson": "Photon noise",
+    "speckle": "Speckle noise",
+    "gaussian": "Gaussian noise",
+    "stripes": "Stripe noise (infrared)",
+    "low_contrast": "Low contrast (infrared)",
+    "jpeg": "JPEG compression",
 }
-"""The kinds by name, in the order in which a picture meets them: before the lens, in it, on the sensor, in the file."""
+"""Kind -> what its slider is called, in the order in which a picture meets them: before the lens, in it, on the sensor,
+in the file."""
+
+CHAIN: Mapping[str, type[Degradation]] = {name: KIND_CLASSES[name] for name in TITLES}
+"""The kinds by name, in this order."""
 
 MOST = min(len(kind.LEVELS) for kind in CHAIN.values())
 """The highest level that there is of every kind; the lowest is 1."""

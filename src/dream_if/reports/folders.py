@@ -36,7 +36,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> list[Path]:
     Raises:
         InputError: the folder cannot be written to.
     """
-    record = json.dumps(_finite(summary_record(evaluation)), indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    record = json.dumps(_plain(summary_record(evaluation)), indent=2, ensure_ascii=False, allow_nan=False)
     contents = {
         "per_image.csv": csv_text(evaluation).encode(),
         "summary.json": f"{record}\n".encode(),
@@ -177,10 +177,12 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _finite(value: Any) -> Any:
-    """The same with None for every number that JSON does not have."""
+def _plain(value: Any) -> Any:
+    """The same with None for every number that JSON does not have, and paths as text."""
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value
