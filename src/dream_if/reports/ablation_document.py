@@ -206,7 +206,7 @@ def _csv(ablation: Ablation) -> str:
     of_maps = results["metric"].isin(ablation.statistics)
     results = results[~of_maps | np.isfinite(results["mean"].astype(float))]
     effects = ablation.effects.reset_index()[[*AGAINST, *against[1:]]].astype(object)
-    effects["seeds_ahead"] = effects["seeds_ahead"].fillna("")
+    effects["seeds_ahead"] = effects["seeds_ahead"].where(effects["seeds_ahead"].notna(), "")
     lines = results.merge(effects, how="left", on=RESULT, indicator="tested")
     lines.loc[lines["tested"] == "left_only", against] = ""
     columns = [*RESULT, "mean", "std", *against, *(f"seed_{seed}" for seed in ablation.seeds)]
@@ -221,6 +221,7 @@ def _csv(ablation: Ablation) -> str:
         for row, numbers in TABLE_4.items()
         for metric, value in numbers.items()
     ]
-    papers = pd.DataFrame(paper, columns=columns, dtype=object).fillna("")
+    papers = pd.DataFrame(paper, columns=columns, dtype=object)
+    papers = papers.where(papers.notna(), "")
     text: str = pd.concat([lines[columns], papers]).to_csv(index=False, lineterminator="\n", na_rep="nan")
     return text
