@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from dream_if.cache_keys import package_digest, state_digest
-from dream_if.methods.make import make_method
 from dream_if.methods.method import PairId
 from dream_if.methods.restorers import make_restorer
+from dream_if.methods.rows import make_method
 
 CPU = torch.device("cpu")
 PLACE = PairId("road", "clean", "0001")

@@ -87,7 +87,7 @@ def upload(page, uploads: Path, visible: str, infrared: str) -> None:
 
 def test_upload_fuse_and_download(page, uploads, weights, tmp_path, address):
     upload(page, uploads, "visible.png", "infrared.png")
-    page.locator("#heated img").wait_for()
+    page.locator("#infrared_view img").wait_for()
     page.locator("#fuse").click()
     page.locator("#summary").get_by_text("40 x 32 pixels").wait_for()
     assert page.locator("#fused img").count() >= 2

@@ -7,14 +7,14 @@ import pytest
 from PIL import Image
 
 import dream_if
-from dream_if.app.damage import Damage
 from dream_if.app.demo import Demo
+from dream_if.app.sliders import Sliders
 from dream_if.errors import InputError
 from dream_if.inference import Fuser
 from dream_if.inference.engine import fuse_pictures
 from dream_if.models import DreamIF
 
-NONE = Damage()
+NONE = Sliders()
 SOURCES = ("visible", "infrared")
 
 
@@ -50,20 +50,22 @@ class TestFuse:
         assert outcome.fused.shape == (32, 40, 3)
 
     def test_degraded_sources_are_what_is_shown_and_fused(self, demo, pair, fuser):
-        damage = Damage({"gaussian": 3, "rain": 2}, seed=4)
-        outcome = demo.fuse(*pair, damage, "rgb", "auto")
-        seen, heated = (demo.preview(file, source, damage, "auto") for file, source in zip(pair, SOURCES, strict=True))
-        assert (outcome.visible == seen).all()
-        assert np.abs(seen.astype(int) - read(pair[0])).mean() > 5
-        assert np.abs(heated[:, :, 0].astype(int) - read(pair[1])).mean() > 5
+        sliders = Sliders({"gaussian": 3, "rain": 2}, seed=4)
+        outcome = demo.fuse(*pair, sliders, "rgb", "auto")
+        visible_view, infrared_view = (
+            demo.preview(file, source, sliders, "auto") for file, source in zip(pair, SOURCES, strict=True)
+        )
+        assert (outcome.visible == visible_view).all()
+        assert np.abs(visible_view.astype(int) - read(pair[0])).mean() > 5
+        assert np.abs(infrared_view[:, :, 0].astype(int) - read(pair[1])).mean() > 5
         # What is shown was rounded to 8 bit, what is fused was not.
-        expected = dream_if.fuse(seen, heated[:, :, 0], weights=fuser)
+        expected = dream_if.fuse(visible_view, infrared_view[:, :, 0], weights=fuser)
         assert np.abs(outcome.fused.astype(int) - expected).max() <= 3
         assert "both sources suffered: rain 2, gaussian 3 (seed 4)" in outcome.summary
 
     def test_only_the_infrared_source(self, demo, pair):
-        damage = Damage({"blur": 4}, "infrared")
-        outcome = demo.fuse(*pair, damage, "rgb", "auto")
+        sliders = Sliders({"blur": 4}, "infrared")
+        outcome = demo.fuse(*pair, sliders, "rgb", "auto")
         assert (outcome.visible == read(pair[0])).all()
         assert (outcome.fused != demo.fuse(*pair, NONE, "rgb", "auto").fused).any()
         assert "the infrared source suffered: blur 4" in outcome.summary
@@ -72,16 +74,16 @@ class TestFuse:
     def test_infrared_of_16_bit(self, demo, pair, uploads, levels):
         counts = 7000 + 4 * read(pair[1]).astype(np.uint16)
         Image.fromarray(counts).save(uploads / "counts.tif")
-        damage = Damage(levels)
-        deep = demo.fuse(pair[0], str(uploads / "counts.tif"), damage, "rgb", "7000,8020")
-        plain = demo.fuse(*pair, damage, "rgb", "full")
+        sliders = Sliders(levels)
+        deep = demo.fuse(pair[0], str(uploads / "counts.tif"), sliders, "rgb", "7000,8020")
+        plain = demo.fuse(*pair, sliders, "rgb", "full")
         assert np.abs(deep.fused.astype(int) - plain.fused).max() <= 1
         assert deep.summary.count("Note: ") == 1
         assert "Note: counts.tif: infrared values from 7000 (black) to 8020 (white)." in deep.summary
         assert "Note: " not in plain.summary
 
     def test_results_do_not_overwrite_each_other(self, demo, pair):
-        first, second = (demo.fuse(*pair, Damage({"rain": level}), "rgb", "auto").file for level in (0, 4))
+        first, second = (demo.fuse(*pair, Sliders({"rain": level}), "rgb", "auto").file for level in (0, 4))
         assert first != second
         assert (read(first) != read(second)).any()
 

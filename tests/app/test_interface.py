@@ -12,9 +12,9 @@ pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'dream-
 
 import gradio as gr
 
-from dream_if.app.damage import CHAIN, Damage
 from dream_if.app.examples import make_examples
-from dream_if.app.interface import TITLES, build, serve
+from dream_if.app.interface import build, serve
+from dream_if.app.sliders import CHAIN, TITLES, Sliders
 from dream_if.data.degradations import ALL_KINDS
 from dream_if.errors import InputError
 
@@ -98,7 +98,7 @@ def test_each_slider_moves_its_own_kind(page, uploads, demo):
         levels = list(LEVELS)
         levels[place] = 3
         view = function(page, "preview")(file, "auto", "both", 7, *levels)
-        assert (view == demo.preview(file, "visible", Damage({kind: 3}, seed=7), "auto")).all()
+        assert (view == demo.preview(file, "visible", Sliders({kind: 3}, seed=7), "auto")).all()
         inputs = next(block.inputs for block in page.fns.values() if block.fn.__name__ == "preview")
         assert inputs[4 + place] is component(page, kind)
 

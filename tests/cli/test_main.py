@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,10 +36,27 @@ class TestHelp:
         assert "found out by itself if left out" in outcome.out
 
     def test_of_a_verb_of_lightnings_has_our_settings(self, run) -> None:
-        outcome = run("fit", "--help")
+        outcome = run("fit", "--help-all")
         assert outcome.status == 0
         assert "relative dominance (Eq. 4)" in outcome.out
         assert "--data.crops_per_pair" in outcome.out
+        short = run("fit", "--help").out
+        assert len(short.splitlines()) < 150
+        others = {"help", "config", "print_config", "key", "model.optimizer.lr"}
+        for name in set(re.findall(r"--([a-z_.0-9]+[a-z0-9])", short)) - others:
+            assert f"--{name}" in outcome.out, name
+
+    def test_what_is_missing_is_told_before_torch_is_imported(self) -> None:
+        code = (
+            "import sys; from dream_if.cli import main\n"
+            "for words in (['nosuch'], ['fit', '--config', 'nosuch.yaml'], ['fuse', 'nosuch', 'b', '-o', 'c.png'],\n"
+            "              ['check', 'nosuch'], ['prepare', 'nosuch', 'out'], ['publish', 'nosuch', '--name', 'a']):\n"
+            "    assert main(words) == 2, words\n"
+            "assert main(['fit', '--help']) == 0 and 'torch' not in sys.modules"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("nosuch") == 6
 
     def test_what_the_verbs_decide_themselves_is_no_option(self, run, workspace: Path) -> None:
         assert "there is no setting --verbose" in run("test", "--verbose", "true").message

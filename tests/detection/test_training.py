@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from dream_if.detection.detector import STRIDES, SmallBackbone, small_detector
 from dream_if.detection.labels import Boxes
 from dream_if.detection.scoring import AP_50, score_detections
-from dream_if.detection.training import TrainingSettings, detect, train_detector
+from dream_if.detection.training import detect, train_detector
 from dream_if.errors import InputError
 
 CPU = torch.device("cpu")
@@ -43,7 +43,7 @@ class Recorder(nn.Module):
 
 
 def recorded(seed: int, steps: int = 6) -> Recorder:
-    made = train_detector(Recorder, examples(0, 8), TrainingSettings(steps, 4), seed=seed, device=CPU)
+    made = train_detector(Recorder, examples(0, 8), steps=steps, batch=4, seed=seed, device=CPU)
     assert isinstance(made, Recorder)
     return made
 
@@ -92,7 +92,7 @@ def test_the_detector_learns_and_is_the_same_for_the_same_seed() -> None:
 
     def trained(seed: int, steps: int) -> list[dict[str, Tensor]]:
         detector = train_detector(
-            lambda: small_detector(3, 64), examples(0, 24), TrainingSettings(steps, 4), seed=seed, device=CPU
+            lambda: small_detector(3, 64), examples(0, 24), steps=steps, batch=4, seed=seed, device=CPU
         )
         return [detect(detector, picture(number)[0], CPU) for number in range(100, 112)]
 
@@ -113,4 +113,4 @@ def test_a_loss_that_is_no_number() -> None:
             return {"loss": self.weight.sum() / 0}
 
     with pytest.raises(InputError, match="no number after 0 steps"):
-        train_detector(Broken, examples(0, 2), TrainingSettings(2, 1), seed=0, device=CPU)
+        train_detector(Broken, examples(0, 2), steps=2, batch=1, seed=0, device=CPU)

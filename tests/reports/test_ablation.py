@@ -1,10 +1,12 @@
 """Sets and conditions by the names of test sets, and means over sets."""
 
 import math
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 
-from dream_if.reports.ablation import Result, make_ablation
+from dream_if.reports.ablation import RESULT, make_ablation, with_spread
 from dream_if.reports.ablation_document import ablation_document
 from dream_if.runs.finished import find_runs
 from tests.runs.made_runs import change_config
@@ -26,8 +28,8 @@ def test_a_folder_with_a_plus_in_its_name_is_as_any_other(write_ablation):
     ablation = make_ablation(find_runs(folder), folder)
     assert ablation.conditions == {"clean": ["a+b"], "noisy": ["a+b+noisy"]}
     assert ablation.direction("a+b", "AG") is True
-    assert not math.isnan(ablation.effects["a+b", "rd", "base", "AG"].p)
-    assert math.isnan(ablation.effects["a+b+noisy", "rd", "base", "AG"].p)
+    assert not math.isnan(ablation.effects.loc[("a+b", "rd", "base", "AG"), "p"])
+    assert math.isnan(ablation.effects.loc[("a+b+noisy", "rd", "base", "AG"), "p"])
     text = ablation_document(ablation).markdown()
     assert "# Table 4, ablation on a+b, with" in text
     assert "| AG ↑ |" in text.split("### a+b, 12 image(s)")[1].split("\n\n")[1]
@@ -44,14 +46,15 @@ def test_a_mean_over_sets_is_of_the_same_sets_for_every_row(write_ablation):
     ablation = make_ablation(find_runs(folder), folder)
     nan = math.nan
     by_seed = {
-        ("tno", "a"): (1.0, 2.0), ("msrs", "a"): (3.0, 6.0),
-        ("tno", "b"): (5.0, 5.0), ("msrs", "b"): (nan, 7.0),
-        ("tno", "c"): (nan, nan), ("msrs", "c"): (nan, nan),
+        ("tno", "a", "x"): (1.0, 2.0), ("msrs", "a", "x"): (3.0, 6.0),
+        ("tno", "b", "x"): (5.0, 5.0), ("msrs", "b", "x"): (nan, 7.0),
+        ("tno", "c", "x"): (nan, nan), ("msrs", "c", "x"): (nan, nan),
     }  # fmt: skip
-    results = {(name, row, "x"): Result.of(values) for (name, row), values in by_seed.items()}
-    both = ["tno", "msrs"]
-    assert ablation.over_sets(results, both, ["a"], "x")["a"] == Result((2.0, 4.0), 3.0, pytest.approx(math.sqrt(2)))
-    means = ablation.over_sets(results, both, ["a", "b", "c"], "x")
-    assert [means[row].by_seed for row in ("a", "b")] == [(1.0, 2.0), (5.0, 5.0)]
-    assert math.isnan(means["c"].mean)
-    assert math.isnan(ablation.over_sets(results, ["msrs"], ["a", "b"], "x")["a"].mean)
+    index = pd.MultiIndex.from_tuples(by_seed, names=RESULT)
+    results = with_spread(pd.DataFrame(list(by_seed.values()), index, ["seed_0", "seed_1"]))
+    ablation, both = replace(ablation, results=results), ["tno", "msrs"]
+    assert ablation.over_sets(both, ["a"], "x").loc["a"].tolist() == [3.0, pytest.approx(math.sqrt(2)), 2.0, 4.0]
+    means = ablation.over_sets(both, ["a", "b", "c"], "x")
+    assert means[["seed_0", "seed_1"]].loc[["a", "b"]].to_numpy().tolist() == [[1.0, 2.0], [5.0, 5.0]]
+    assert math.isnan(means["mean"]["c"])
+    assert math.isnan(ablation.over_sets(["msrs"], ["a", "b"], "x")["mean"]["a"])

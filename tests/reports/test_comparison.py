@@ -10,8 +10,7 @@ import torch
 import yaml
 from scipy import stats
 
-from dream_if.methods.make import make_method
-from dream_if.methods.row import Row
+from dream_if.methods.rows import Row, make_method
 from dream_if.models import DreamIF
 from dream_if.reports.efficiency import measure
 from dream_if.reports.paper import TABLE_1, TABLE_2, TABLE_3

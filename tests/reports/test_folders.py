@@ -32,8 +32,10 @@ def evaluation(values, metrics=("AG",), resized=None, methods=None):
         names, files, files, {m: small if m == resized else files for m in methods}, dict.fromkeys(methods, ())
     )
     folders = dict.fromkeys(methods, Path("f"))
-    settings = EvaluationSettings(Path("v"), Path("i"), folders, "dream_if", None, "cpu", 1, bool(resized))
-    return Evaluation(settings, images, tuple(metrics), scores(values, metrics, methods))
+    settings = EvaluationSettings(
+        Path("v"), Path("i"), folders, tuple(metrics), "dream_if", None, "cpu", 1, bool(resized)
+    )
+    return Evaluation(settings, images, scores(values, metrics, methods))
 
 
 def cells(text, line):
@@ -102,7 +104,7 @@ def test_undefined_scores_are_said_everywhere():
     assert report.csv_text(made).splitlines() == [
         "method,name,AG", "m0,s0,1.0", "m0,s1,nan", "m0,s2,2.0", "m1,s0,1.0", "m1,s1,2.0", "m1,s2,3.0",
     ]  # fmt: skip
-    record = json.loads(json.dumps(report._finite(report.summary_record(made)), allow_nan=False))
+    record = json.loads(json.dumps(report._plain(report.summary_record(made)), allow_nan=False))
     assert record["methods"]["m0"]["metrics"]["AG"]["undefined_images"] == ["s1"]
 
 

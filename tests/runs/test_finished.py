@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from dream_if.errors import InputError
-from dream_if.reports.ablation_sweeps import expected_runs
+from dream_if.reports.ablation_runs import expected_runs
 from dream_if.runs.sweep_point import IDLE, Point
 from tests.runs.made_runs import ROWS, change_config, scores_of, write_run, write_sweep
 

@@ -18,7 +18,7 @@ from PIL import Image
 from dream_if.cli.verbs.evaluate import run
 from dream_if.metrics import METRICS, fusion_metrics
 from dream_if.scoring import engine, evaluate
-from dream_if.scoring.journal import Journal
+from dream_if.scoring.journal import ScoreJournal
 
 FILES = ("per_image.csv", "summary.json", "table.md", "box_plots.png")
 
@@ -116,7 +116,7 @@ def test_a_run_stopped_after_any_batch_ends_like_one_that_was_not(options, folde
     assert run(few) == 0
     whole = contents(folders / "out")
     total = len(computed)
-    add = Journal.add
+    add = ScoreJournal.add
     for stop in range(total):
         shutil.rmtree(folders / "out")
         computed.clear()
@@ -127,11 +127,11 @@ def test_a_run_stopped_after_any_batch_ends_like_one_that_was_not(options, folde
                 raise RuntimeError("killed")
             add(journal, entries)
 
-        monkeypatch.setattr(Journal, "add", dying)
+        monkeypatch.setattr(ScoreJournal, "add", dying)
         with pytest.raises(RuntimeError, match="killed"):
             run(few)
         assert not any((folders / "out" / name).exists() for name in FILES)
-        monkeypatch.setattr(Journal, "add", add)
+        monkeypatch.setattr(ScoreJournal, "add", add)
         assert run(few) == 0
         assert contents(folders / "out") == whole
         assert len(computed) == total + 1  # the batch that was lost, and no other, twice

@@ -9,8 +9,8 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
-from dream_if.app.damage import Damage, Source
 from dream_if.app.display import Shown, shown, shown_infrared, shown_map, shown_visible
+from dream_if.app.sliders import Sliders, Source
 from dream_if.decoding import declared_pixels
 from dream_if.errors import InputError
 from dream_if.inference import Fuser
@@ -72,7 +72,7 @@ class Demo:
         self.fusing.acquire()
         self.previewing.acquire()
 
-    def preview(self, file: str | None, source: Source, damage: Damage, infrared_range: str) -> Shown | None:
+    def preview(self, file: str | None, source: Source, sliders: Sliders, infrared_range: str) -> Shown | None:
         """A source as the network will see it; None where none was uploaded.
 
         Raises:
@@ -82,18 +82,20 @@ class Demo:
             return None
         span = InfraredRange.parse(infrared_range if source == "infrared" else "auto")
         with self.previewing:
-            picture = damage.done_to(_read(file), source, span)
-            return shown_visible(picture) if source == "visible" else shown_infrared(picture, _span_after(damage, span))
+            picture = sliders.degrade(_read(file), source, span)
+            return (
+                shown_visible(picture) if source == "visible" else shown_infrared(picture, _span_after(sliders, span))
+            )
 
     def fuse(
-        self, visible: str | None, infrared: str | None, damage: Damage, colour: Colour, infrared_range: str
+        self, visible: str | None, infrared: str | None, sliders: Sliders, colour: Colour, infrared_range: str
     ) -> Outcome:
         """Fuse two uploaded files.
 
         Args:
             visible: file of the visible source; None where none was uploaded.
             infrared: likewise.
-            damage: what the sources suffer before.
+            sliders: what the sources suffer before.
             colour: ``rgb``, ``ycbcr`` or ``grey``, see `dream_if.inference.values.coloured`.
             infrared_range: ``auto``, ``percentile``, ``full`` or ``LOW,HIGH``, see `InfraredRange`.
 
@@ -104,25 +106,25 @@ class Demo:
             missing = "visible" if visible is None else "infrared"
             raise InputError(f"The {missing} picture is missing: upload one, or take an example pair.")
         with self.fusing:
-            return self._fused(visible, infrared, damage, colour, InfraredRange.parse(infrared_range))
+            return self._fused(visible, infrared, sliders, colour, InfraredRange.parse(infrared_range))
 
-    def _fused(self, visible: str, infrared: str, damage: Damage, colour: Colour, span: InfraredRange) -> Outcome:
-        seen = damage.done_to(_read(visible), "visible", span)
-        heated = damage.done_to(_read(infrared), "infrared", span)
-        settings = Settings(colour, _span_after(damage, span))
+    def _fused(self, visible: str, infrared: str, sliders: Sliders, colour: Colour, span: InfraredRange) -> Outcome:
+        sources = sliders.degrade(_read(visible), "visible", span), sliders.degrade(_read(infrared), "infrared", span)
+        settings = Settings(colour, _span_after(sliders, span))
         start = time.perf_counter()
-        [fused] = fuse_pictures(self.fuser, [(seen, heated)], settings, maps=self.fuser.has_dominance)
+        [fused] = fuse_pictures(self.fuser, [sources], settings, maps=self.fuser.has_dominance)
         seconds = time.perf_counter() - start
         file = Path(tempfile.mkdtemp(dir=self.folder)) / f"{Path(visible).stem}_fused.png"
-        notes = (*seen.notes, *heated.notes) if damage.hits("infrared") else fused.notes  # the range was told before
+        # Where the infrared source was degraded its range was told then.
+        notes = (*sources[0].notes, *sources[1].notes) if sliders.degrades("infrared") else fused.notes
         notes = (*notes, *write_picture(file, fused.picture()))
         return Outcome(
-            visible=shown_visible(seen),
+            visible=shown_visible(sources[0]),
             fused=shown(fused.values),
             dominance_visible=_map(fused.dominance_visible),
             dominance_infrared=_map(fused.dominance_infrared),
             file=file,
-            summary=_summary(self.fuser, fused, damage, seconds, notes),
+            summary=_summary(self.fuser, fused, sliders, seconds, notes),
         )
 
 
@@ -139,21 +141,21 @@ def _read(file: str) -> Picture:
     return replace(picture, name=path.name, notes=notes)
 
 
-def _span_after(damage: Damage, span: InfraredRange) -> InfraredRange:
-    """The range of the infrared source after `Damage.done_to`, which leaves values from 0 to 1."""
-    return InfraredRange("full") if damage.hits("infrared") else span
+def _span_after(sliders: Sliders, span: InfraredRange) -> InfraredRange:
+    """The range of the infrared source after `Sliders.degrade`, which leaves values from 0 to 1."""
+    return InfraredRange("full") if sliders.degrades("infrared") else span
 
 
 def _map(values: npt.NDArray[np.float32] | None) -> Map | None:
     return None if values is None else Map(*shown_map(values))
 
 
-def _summary(fuser: Fuser, fused: FusedPicture, damage: Damage, seconds: float, notes: tuple[str, ...]) -> str:
+def _summary(fuser: Fuser, fused: FusedPicture, sliders: Sliders, seconds: float, notes: tuple[str, ...]) -> str:
     height, width = fused.values.shape[:2]
     tiles = f" in tiles of {fused.tile[1]} x {fused.tile[0]}" if fused.tile else ""
     lines = [f"**{width} x {height} pixels**, fused{tiles} in {seconds:.1f} s in {fuser.precision} on {fuser.device}."]
-    if damage.kinds:
-        suffered = ", ".join(f"{kind} {level}" for kind, level in damage.kinds.items())
-        whose = "both sources" if damage.sources == "both" else f"the {damage.sources} source"
-        lines.append(f"Before it, {whose} suffered: {suffered} (seed {damage.seed}).")
+    if sliders.kinds:
+        suffered = ", ".join(f"{kind} {level}" for kind, level in sliders.kinds.items())
+        whose = "both sources" if sliders.sources == "both" else f"the {sliders.sources} source"
+        lines.append(f"Before it, {whose} suffered: {suffered} (seed {sliders.seed}).")
     return "\n\n".join([*lines, *(f"Note: {note}." for note in notes)])

@@ -8,30 +8,16 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from dream_if.app.damage import CHAIN, MOST, SUFFERERS, Damage, Source
 from dream_if.app.demo import Demo, Map
 from dream_if.app.examples import Example
 from dream_if.app.offline import OfflineOnly
+from dream_if.app.sliders import CHAIN, DEGRADED, MOST, TITLES, Sliders, Source
 from dream_if.errors import InputError
 from dream_if.inference.values import COLOURS
 from dream_if.storage import IMAGE_ENDINGS
 
 __all__ = ["build", "serve"]
 
-TITLES = {
-    "haze": "Haze (visible)",
-    "low_light": "Low light (visible)",
-    "over_exposure": "Over-exposure (visible)",
-    "rain": "Rain",
-    "blur": "Blur",
-    "resize": "Low resolution",
-    "poisson": "Photon noise",
-    "speckle": "Speckle noise",
-    "gaussian": "Gaussian noise",
-    "stripes": "Stripe noise (infrared)",
-    "low_contrast": "Low contrast (infrared)",
-    "jpeg": "JPEG compression",
-}
 MOST_BYTES = 64 * 2**20  # of an uploaded file
 QUEUE = 16  # visitors who may wait for their turn; one fusion goes on at a time
 
@@ -78,7 +64,7 @@ def build(demo: Demo, examples: Sequence[Example]) -> gr.Blocks:
                         sliders = _sliders()
                     with gr.Row():
                         sources = gr.Radio(
-                            list(SUFFERERS), value="both", label="Degraded source", scale=3, elem_id="sufferers"
+                            list(DEGRADED), value="both", label="Degraded source", scale=3, elem_id="degraded"
                         )
                         seed = gr.Number(0, label="Seed", precision=0, scale=1, min_width=80, elem_id="seed")
             with gr.Column(scale=3, min_width=480):
@@ -93,15 +79,18 @@ def build(demo: Demo, examples: Sequence[Example]) -> gr.Blocks:
                 download = gr.DownloadButton("Download the fused picture", interactive=False, elem_id="download")
                 summary = gr.Markdown("", elem_id="summary")
                 with gr.Row():
-                    seen = _picture("Visible, as the network sees it", "seen")
-                    heated = _picture("Infrared, as the network sees it", "heated")
+                    visible_view = _picture("Visible, as the network sees it", "visible_view")
+                    infrared_view = _picture("Infrared, as the network sees it", "infrared_view")
                 with gr.Row():
                     trust_visible = _picture("Dominance, visible", "dominance_visible")
                     trust_infrared = _picture("Dominance, infrared", "dominance_infrared")
                 gr.Markdown(DOMINANCE)
 
         settings = [sources, seed, *sliders]
-        rows: list[tuple[gr.File, gr.Image, Source]] = [(visible, seen, "visible"), (infrared, heated, "infrared")]
+        rows: list[tuple[gr.File, gr.Image, Source]] = [
+            (visible, visible_view, "visible"),
+            (infrared, infrared_view, "infrared"),
+        ]
         for file, view, source in rows:
             gr.on(
                 [file.change, *(control.change for control in (span, *settings))],
@@ -186,14 +175,14 @@ def _sliders() -> list[gr.Slider]:
     return [gr.Slider(0, MOST, value=0, step=1, label=TITLES[kind], min_width=180, elem_id=kind) for kind in CHAIN]
 
 
-def _damage(sources: Any, seed: Any, levels: Sequence[Any]) -> Damage:
-    return Damage(dict(zip(CHAIN, levels, strict=True)), sources, seed or 0)  # the box may be empty
+def _sliders_at(sources: Any, seed: Any, levels: Sequence[Any]) -> Sliders:
+    return Sliders(dict(zip(CHAIN, levels, strict=True)), sources, seed or 0)  # the box may be empty
 
 
 def _previewing(demo: Demo, source: Source) -> Callable[..., Any]:
     def preview(file: str | None, span: str, sources: Any, seed: Any, *levels: Any) -> Any:
         with _as_message():
-            return demo.preview(file, source, _damage(sources, seed, levels), span)
+            return demo.preview(file, source, _sliders_at(sources, seed, levels), span)
 
     return preview
 
@@ -203,7 +192,7 @@ def _fusing(demo: Demo) -> Callable[..., Any]:
         visible: str | None, infrared: str | None, colour: Any, span: str, sources: Any, seed: Any, *levels: Any
     ) -> Any:
         with _as_message():
-            outcome = demo.fuse(visible, infrared, _damage(sources, seed, levels), colour, span)
+            outcome = demo.fuse(visible, infrared, _sliders_at(sources, seed, levels), colour, span)
         return (
             (outcome.visible, outcome.fused),
             _trust("visible", outcome.dominance_visible),

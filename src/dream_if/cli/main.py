@@ -14,9 +14,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 
 from dream_if.cli.options import read_options
+from dream_if.cli.short_help import SHORT_HELP
 from dream_if.errors import InputError
+from dream_if.messages import configurations, read_configuration
+from dream_if.shipped import with_shipped
 
 __all__ = ["main"]
 
@@ -70,6 +74,8 @@ OWN = (  # each a module of dream_if.cli.verbs
     *("check", "prepare", "scenes", "degrade", "metrics"),
     *("fuse", "app", "export", "publish", "evaluate", "figure", "sweep", "tables"),
 )
+INPUTS = {"check": 1, "prepare": 1, "degrade": 1, "fuse": 2, "publish": 1}
+"""How many words after a verb name what is read; if that is not there, it is told before anything large is imported."""
 
 
 def run_own(name: str, args: Sequence[str]) -> int:
@@ -77,6 +83,11 @@ def run_own(name: str, args: Sequence[str]) -> int:
 
     Only what the verb needs is imported: Lightning and what trains take longer to load than a picture to be fused.
     """
+    for word in args[: INPUTS.get(name, 0)]:
+        if word.startswith("-"):
+            break
+        if not Path(word).expanduser().exists():
+            raise InputError(f"{word}: there is no such file or folder.")
     verb = import_module(f"dream_if.cli.verbs.{name}")
     about = (inspect.getdoc(verb.run) or "").split("\n", 1)[0]
     return verb.run(read_options(verb.Options, args, prog=f"dream-if {name}", about=about))
@@ -100,6 +111,12 @@ def main(args: Sequence[str] | None = None) -> int:
             verbs = [*LIGHTNINGS, *OWN]
             if args[0] not in verbs and not args[0].startswith("-"):
                 raise InputError(f"there is no verb {args[0]}; expected {', '.join(verbs)}.")
+            if args[0] in SHORT_HELP and {"-h", "--help"} & set(args):
+                print(SHORT_HELP[args[0]], end="")
+                return 0
+            args = ["--help" if word == "--help-all" else word for word in args]
+            for path in configurations(with_shipped(args)):  # a mistake in a file is told before seconds of imports
+                read_configuration(Path(path))
             from dream_if.callbacks import name_project
             from dream_if.cli.lightning import run_lightning
 

@@ -6,7 +6,6 @@ Nothing is pretrained, so nothing is downloaded and no row starts nearer to phot
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -21,7 +20,7 @@ __all__ = ["STRIDES", "SmallBackbone", "small_detector"]
 STRIDES = (8, 16, 32)
 """Pixels from one place to the next, on each level of the pyramid."""
 
-CHANNELS = (16, 32, 64, 96, 128)
+CHANNELS = (16, 32, 64, 96, 128)  # of the five blocks, the first of which is a single convolution
 GROUPS = 8
 PYRAMID = 64
 HEAD_CONVOLUTIONS = 2
@@ -56,21 +55,18 @@ class Block(nn.Module):
 class SmallBackbone(nn.Module):
     """Residual blocks and a feature pyramid, 0.9 million parameters in all.
 
-    Args:
-        channels: of the five blocks, the first of which is a single convolution.
-
     Attributes:
         out_channels: of each level, as torchvision's detectors ask.
     """
 
-    def __init__(self, channels: Sequence[int] = CHANNELS) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.out_channels = PYRAMID
         self.stem = nn.Sequential(
-            nn.Conv2d(3, channels[0], 3, 2, 1, bias=False), nn.GroupNorm(GROUPS, channels[0]), nn.ReLU()
+            nn.Conv2d(3, CHANNELS[0], 3, 2, 1, bias=False), nn.GroupNorm(GROUPS, CHANNELS[0]), nn.ReLU()
         )
-        self.blocks = nn.ModuleList(Block(before, after) for before, after in pairwise(channels))
-        self.pyramid = FeaturePyramidNetwork(list(channels[-len(STRIDES) :]), PYRAMID)
+        self.blocks = nn.ModuleList(Block(before, after) for before, after in pairwise(CHANNELS))
+        self.pyramid = FeaturePyramidNetwork(list(CHANNELS[-len(STRIDES) :]), PYRAMID)
 
     def forward(self, image: Tensor) -> OrderedDict[str, Tensor]:
         """(B, 3, H, W) to a level for each of `STRIDES`, (B, 64, H/s, W/s)."""

@@ -1,52 +1,67 @@
-"""Boxes drawn on an image, for people to look at."""
+"""What detectors found in test images, side by side for all rows, for people to look at."""
 
-from collections.abc import Sequence
+from pathlib import Path
 
+import torch
 from torch import Tensor
-from torchvision.utils import draw_bounding_boxes
+from torchvision.utils import draw_bounding_boxes, make_grid
 
+from dream_if.data.pairs import read_image, to_tensor
+from dream_if.data.sampling import spread_evenly
+from dream_if.detection.files import read_found
 from dream_if.detection.labels import Boxes
+from dream_if.detection.runs import DetectionResults
 from dream_if.detection.training import Detections
-from dream_if.pixels import to_8_bit
+from dream_if.pixels import image_png, to_8_bit
+from dream_if.storage import write_atomically
 
-__all__ = ["draw_boxes", "draw_detections"]
+__all__ = ["draw_found"]
 
 COLOURS = ("lime", "cyan", "magenta", "orange", "blue", "yellow")
 FOUND = "red"
+LEAST_SCORE = 0.3
+PADDING = 4
 
 
-def draw_boxes(image: Tensor, boxes: Boxes, names: Sequence[str], *, write: bool = True) -> Tensor:
-    """Draw what there is to find, a colour for each class.
+def draw_found(results: DetectionResults, count: int, folder: Path) -> list[Path]:
+    """Draw test images, spread evenly over each set: a tile for each row, in the table's order, of the first seed.
+
+    What is there has the colour of its class, what was found with a score of `LEAST_SCORE` or more is red.
 
     Args:
-        image: (3, H, W) in [0, 1].
-        boxes: in it.
-        names: of the classes.
-        write: the name of its class at each box.
+        results: of Table 5.
+        count: images of each set.
+        folder: to write to.
 
     Returns:
-        (3, H, W) uint8.
+        The files.
+
+    Raises:
+        InputError: A file is missing, or the folder cannot be written to.
     """
-    levels = to_8_bit(image)
-    if not len(boxes.classes):
-        return levels
-    classes = boxes.classes.tolist()
-    return draw_bounding_boxes(
-        levels,
-        boxes.corners,
-        labels=[names[number] for number in classes] if write else None,
-        colors=[COLOURS[number % len(COLOURS)] for number in classes],
-    )
+    written = []
+    seed = results.settings.seeds[0]
+    for name, ours in results.sets.items():
+        pictures = ours.pictures["test"]
+        for number in spread_evenly(count, len(pictures)):
+            tiles = []
+            for row in results.plan.rows:
+                picture = results.data[name, row.name].pictures["test"][number]
+                found = read_found(results.found[name, row.name, seed], number)
+                image = to_tensor(read_image(picture.file, 3))
+                tiles.append(_drawn(image, found, picture.boxes))
+            columns = 2 if len(tiles) < 7 else 3
+            grid = make_grid(torch.stack(tiles), nrow=columns, padding=PADDING, pad_value=255)
+            written.append(folder / f"{ours.folder.parent.name}_{pictures[number].name}.png")
+            write_atomically(written[-1], image_png(grid.permute(1, 2, 0).numpy()))
+    return written
 
 
-def draw_detections(image: Tensor, found: Detections, boxes: Boxes, names: Sequence[str], least: float) -> Tensor:
-    """Draw what there is to find, and in red what a detector found with this score at least.
-
-    Returns:
-        (3, H, W) uint8.
-    """
-    drawn = draw_boxes(image, boxes, names, write=False)
-    kept = found["scores"] >= least
-    if not bool(kept.any()):
-        return drawn
-    return draw_bounding_boxes(drawn, found["boxes"][kept], colors=FOUND)
+def _drawn(image: Tensor, found: Detections, boxes: Boxes) -> Tensor:
+    """An image (3, H, W) in [0, 1] with its boxes, and what a detector found in it, as uint8."""
+    drawn = to_8_bit(image)
+    if len(boxes.classes):
+        colours = [COLOURS[number % len(COLOURS)] for number in boxes.classes.tolist()]
+        drawn = draw_bounding_boxes(drawn, boxes.corners, colors=colours)
+    certain = found["boxes"][found["scores"] >= LEAST_SCORE]
+    return draw_bounding_boxes(drawn, certain, colors=FOUND) if len(certain) else drawn

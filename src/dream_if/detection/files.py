@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 import yaml
+from torch import Tensor
 from torchvision.ops import box_convert
 
 from dream_if.data.layouts import Split
@@ -69,28 +70,20 @@ def write_data_yaml(folder: Path, names: Sequence[str]) -> Path:
 def _yolo_lines(size: tuple[int, int], boxes: Boxes) -> str:
     """By box: class, centre x, centre y, width and height, relative to the image."""
     height, width = size
-    lines = []
-    for (left, top, right, bottom), kind in zip(boxes.corners.tolist(), boxes.classes.tolist(), strict=True):
-        x, y = (left + right) / 2 / width, (top + bottom) / 2 / height
-        lines.append(f"{kind} {x:.6f} {y:.6f} {(right - left) / width:.6f} {(bottom - top) / height:.6f}\n")
-    return "".join(lines)
+    centred = box_convert(boxes.corners.double(), "xyxy", "cxcywh") / torch.tensor([width, height, width, height])
+    return "".join(
+        f"{kind} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n"
+        for (x, y, w, h), kind in zip(centred.tolist(), boxes.classes.tolist(), strict=True)
+    )
 
 
 def _coco(images: Labelled, names: Sequence[str]) -> dict[str, object]:
     """Images, annotations and categories, each numbered from 1; a box is left, top, width, height in pixels."""
     annotations: list[dict[str, object]] = []
     for number, (_, boxes) in enumerate(images.values(), start=1):
-        for (left, top, right, bottom), kind in zip(boxes.corners.tolist(), boxes.classes.tolist(), strict=True):
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": number,
-                    "category_id": kind + 1,
-                    "bbox": [left, top, right - left, bottom - top],
-                    "area": (right - left) * (bottom - top),
-                    "iscrowd": 0,
-                }
-            )
+        for box, kind in zip(_left_top_sides(boxes.corners), boxes.classes.tolist(), strict=True):
+            place = {"id": len(annotations) + 1, "image_id": number, "category_id": kind + 1}
+            annotations.append({**place, "bbox": box, "area": box[2] * box[3], "iscrowd": 0})
     return {
         "images": [
             {"id": number, "file_name": f"{name}.png", "width": size[1], "height": size[0]}
@@ -99,6 +92,11 @@ def _coco(images: Labelled, names: Sequence[str]) -> dict[str, object]:
         "annotations": annotations,
         "categories": [{"id": number, "name": name} for number, name in enumerate(names, start=1)],
     }
+
+
+def _left_top_sides(corners: Tensor) -> list[list[float]]:
+    sides: list[list[float]] = box_convert(corners.double(), "xyxy", "xywh").tolist()
+    return sides
 
 
 def write_found(file: Path, found: Sequence[Detections]) -> None:
@@ -111,10 +109,7 @@ def write_found(file: Path, found: Sequence[Detections]) -> None:
         {"image_id": number, "category_id": label, "bbox": box, "score": score}
         for number, image in enumerate(found, start=1)
         for box, label, score in zip(
-            [[x0, y0, x1 - x0, y1 - y0] for x0, y0, x1, y1 in image["boxes"].tolist()],
-            image["labels"].tolist(),
-            image["scores"].tolist(),
-            strict=True,
+            _left_top_sides(image["boxes"]), image["labels"].tolist(), image["scores"].tolist(), strict=True
         )
     ]
     write_atomically(file, json.dumps(lines).encode())

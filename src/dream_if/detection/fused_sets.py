@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,14 +22,14 @@ from dream_if.detection.labels import Boxes, class_names, label_files, read_labe
 from dream_if.detection.training import Example
 from dream_if.errors import InputError
 from dream_if.methods.method import PairId
-from dream_if.methods.row import Row
+from dream_if.methods.rows import Row
 from dream_if.pixels import image_png, to_8_bit
 from dream_if.scoring.pairs import ScoredPair
-from dream_if.scoring.plan import Plan
+from dream_if.scoring.plan import TablePlan
 from dream_if.scoring.test_sets import OWNERS, SetSettings, TestSet
 from dream_if.storage import cache_key, write_atomically
 
-__all__ = ["DetectionSet", "FusedPicture", "LabelledSet", "LabelledSplit", "fuse_sets", "labelled_sets"]
+__all__ = ["DetectionSet", "FusedFile", "LabelledSet", "LabelledSplit", "fuse_sets", "labelled_sets"]
 
 SPLITS: tuple[Split, Split] = ("train", "test")
 STAMP = "dream-if"
@@ -65,7 +66,7 @@ class LabelledSet:
     names: tuple[str, ...] | None
 
 
-def labelled_sets(plan: Plan, train: int | None) -> tuple[list[LabelledSet], list[str]]:
+def labelled_sets(plan: TablePlan, train: int | None) -> tuple[list[LabelledSet], list[str]]:
     """The sets of a plan that a detector can be trained on and tested with.
 
     Args:
@@ -121,7 +122,7 @@ def _source(settings: SetSettings) -> str:
 
 
 @dataclass(frozen=True)
-class FusedPicture:
+class FusedFile:
     """A fused image on disk, its height and width, its boxes, and what stands for its pixels."""
 
     file: Path
@@ -152,12 +153,12 @@ class DetectionSet:
     """
 
     folder: Path
-    pictures: Mapping[Split, tuple[FusedPicture, ...]]
+    pictures: Mapping[Split, tuple[FusedFile, ...]]
     names: tuple[str, ...]
 
 
 def fuse_sets(
-    sets: list[LabelledSet], plan: Plan, out: Path, device: torch.device, progress: Callable[[], None]
+    sets: list[LabelledSet], plan: TablePlan, out: Path, device: torch.device, progress: Callable[[], None]
 ) -> dict[tuple[str, str], DetectionSet]:
     """Write every row's fused images of all sets, with their labels.
 
@@ -181,9 +182,7 @@ def fuse_sets(
         row.check([pair for labelled in sets for pair in _pairs(labelled)])
     found = {}
     for labelled in sets:
-        pictures: dict[str, dict[Split, list[FusedPicture]]] = {
-            row.name: {split: [] for split in SPLITS} for row in plan.rows
-        }
+        pictures: dict[tuple[str, Split], list[FusedFile]] = defaultdict(list)
         for split in SPLITS:
             part = labelled.splits[split]
             for number in part.numbers:
@@ -194,17 +193,18 @@ def fuse_sets(
                     folder = _folder(out, labelled.name, row.name)
                     file = image_file(folder, split, pair.name)
                     key = _fused_file(pair, row, file, code)
-                    pictures[row.name][split].append(FusedPicture(file, pair.name, (height, width), boxes, key))
+                    pictures[row.name, split].append(FusedFile(file, pair.name, (height, width), boxes, key))
                     progress()
-        names = labelled.names or _numbered(pictures[plan.rows[0].name])
+        names = labelled.names or _numbered([pictures[plan.ours, split] for split in SPLITS])
         for row in plan.rows:
             folder = _folder(out, labelled.name, row.name)
             for split in SPLITS:
-                images = {p.name: (p.size, p.boxes) for p in pictures[row.name][split]}
-                write_labels(folder, split, images, names)
-                _remove_others(folder / "images" / split, {p.file for p in pictures[row.name][split]})
+                of_split = pictures[row.name, split]
+                write_labels(folder, split, {p.name: (p.size, p.boxes) for p in of_split}, names)
+                for file in set((folder / "images" / split).glob("*.png")) - {p.file for p in of_split}:
+                    file.unlink()  # of an earlier plan, which YOLO's program would take for part of the set
             write_data_yaml(folder, names)
-            kept = {split: tuple(pictures[row.name][split]) for split in SPLITS}
+            kept = {split: tuple(pictures[row.name, split]) for split in SPLITS}
             found[labelled.name, row.name] = DetectionSet(folder, kept, names)
     return found
 
@@ -222,13 +222,6 @@ def _folder(out: Path, set_name: str, row: str) -> Path:
         plain = re.sub(r"[^\w.-]+", "_", name).strip("._") or "_"
         parts.append(plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}")
     return out.joinpath(*parts)
-
-
-def _remove_others(folder: Path, kept: set[Path]) -> None:
-    """Remove fused images of an earlier plan, which YOLO's program would take for part of the set."""
-    for file in folder.glob("*.png"):
-        if file not in kept:
-            file.unlink()
 
 
 def _fused_file(pair: ScoredPair, row: Row, file: Path, code: str) -> str:
@@ -252,6 +245,6 @@ def _stamp(file: Path) -> str | None:
         return None
 
 
-def _numbered(pictures: Mapping[Split, list[FusedPicture]]) -> tuple[str, ...]:
-    classes = [int(n) for split in SPLITS for picture in pictures[split] for n in picture.boxes.classes.tolist()]
+def _numbered(splits: Iterable[list[FusedFile]]) -> tuple[str, ...]:
+    classes = [int(n) for pictures in splits for picture in pictures for n in picture.boxes.classes.tolist()]
     return tuple(f"class {number}" for number in range(max(classes, default=0) + 1))

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 import torch
 from torch import Tensor
+from torchvision.ops import clip_boxes_to_image
 
 from dream_if.data.datamodule import ScenePairs
 from dream_if.data.layouts import Split
@@ -52,9 +53,7 @@ class Boxes:
     @classmethod
     def make(cls, corners: Sequence[Sequence[float]], classes: Sequence[int], size: tuple[int, int]) -> "Boxes":
         """Boxes from numbers, cut at the border of an image of this height and width; without those of no area."""
-        height, width = size
-        found = torch.tensor(corners, dtype=torch.float32).reshape(-1, 4)
-        found = torch.minimum(found.clamp(min=0), torch.tensor([width, height, width, height], dtype=torch.float32))
+        found = clip_boxes_to_image(torch.tensor(corners, dtype=torch.float32).reshape(-1, 4), size)
         kept = (found[:, 2] > found[:, 0]) & (found[:, 3] > found[:, 1])
         return cls(found[kept], torch.tensor(classes, dtype=torch.long)[kept])
 

@@ -5,7 +5,7 @@ settings and the code of detection are the same.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,11 @@ from dream_if.detection.detector import small_detector
 from dream_if.detection.files import write_found
 from dream_if.detection.fused_sets import DetectionSet, fuse_sets, labelled_sets
 from dream_if.detection.scoring import AP, AP_50, RECALL, check_scorer, score_detections
-from dream_if.detection.training import Detections, TrainingSettings, detect, train_detector
+from dream_if.detection.training import Detections, detect, train_detector
 from dream_if.errors import InputError
 from dream_if.methods.user_code import imported, instantiate
-from dream_if.scoring.journal import Entry, Journal
-from dream_if.scoring.plan import DetectionSettings, Plan
+from dream_if.scoring.journal import JournalEntry, ScoreJournal
+from dream_if.scoring.plan import DetectionSettings, TablePlan
 from dream_if.storage import cache_key
 
 __all__ = ["DETECTORS", "METRICS", "DetectionResults", "detect_on_fused"]
@@ -51,7 +51,7 @@ class DetectionResults:
         folder: where the data sets are.
     """
 
-    plan: Plan
+    plan: TablePlan
     settings: DetectionSettings
     detector: str
     data: Mapping[tuple[str, str], DetectionSet]
@@ -67,9 +67,9 @@ class DetectionResults:
 
 
 def detect_on_fused(
-    plan: Plan,
+    plan: TablePlan,
     out: Path,
-    journal: Journal,
+    journal: ScoreJournal,
     *,
     detector: str,
     device: torch.device,
@@ -127,7 +127,7 @@ def detect_on_fused(
                 values = score_detections(found, [p.boxes for p in images.pictures["test"]], images.names)
                 write_found(file, found)
                 date = datetime.now(UTC).isoformat(timespec="seconds")
-                journal.add([Entry(key, row, f"{name}, detection, seed {seed}", date, values)])
+                journal.add([JournalEntry(key, row, f"{name}, detection, seed {seed}", date, values)])
             advance(before + settings.steps - done)
             lines += [(name, row, seed, kind, m, values[s]) for (m, kind), s in zip(columns, symbols, strict=True)]
             files[name, row, seed] = file
@@ -139,7 +139,7 @@ def _key(images: DetectionSet, settings: DetectionSettings, detector: str, seed:
     """Key of all that a row's scores depend on."""
     how: list[Any] = [detector, settings.yolo or {}]
     if detector != yolo.PROGRAM:
-        how = [detector, asdict(_training(settings)), settings.size, settings.detector]
+        how = [detector, _training(settings), settings.size, settings.detector]
         if settings.detector is not None:
             path = str(settings.detector["class_path"])
             imported(path)
@@ -150,8 +150,8 @@ def _key(images: DetectionSet, settings: DetectionSettings, detector: str, seed:
     return cache_key(parts, sort_keys=True, default=str)
 
 
-def _training(settings: DetectionSettings) -> TrainingSettings:
-    return TrainingSettings(settings.steps, settings.batch, float(settings.rate))
+def _training(settings: DetectionSettings) -> dict[str, Any]:
+    return {"steps": settings.steps, "batch": settings.batch, "rate": float(settings.rate)}
 
 
 def _trained(
@@ -176,7 +176,7 @@ def _trained(
     trained = train_detector(
         make,
         [picture.example() for picture in images.pictures["train"]],
-        _training(settings),
+        **_training(settings),
         seed=seed,
         device=device,
         progress=lambda _: advance(),

@@ -5,7 +5,6 @@ choice among checkpoints: the detector of the last step is the one that is teste
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from dream_if.detection.labels import Boxes
 from dream_if.errors import InputError
 
-__all__ = ["Detections", "Example", "TrainingSettings", "detect", "targets_of", "train_detector"]
+__all__ = ["Detections", "Example", "detect", "targets_of", "train_detector"]
 
 Example = Callable[[], tuple[Tensor, Boxes]]
 """Reads an image, (3, H, W) in [0, 1], and its boxes."""
@@ -27,21 +26,6 @@ WARM_UP = 0.1
 LARGEST_GRADIENT = 5.0
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How a detector is trained.
-
-    Attributes:
-        steps: of the optimizer, AdamW.
-        batch: images in each.
-        rate: peak of the learning rate, which rises at first and falls to nothing by a cosine.
-    """
-
-    steps: int = 300
-    batch: int = 8
-    rate: float = 2e-3
-
-
 def targets_of(boxes: Boxes, device: torch.device) -> dict[str, Tensor]:
     """Boxes as torchvision's detectors take them: classes from 1, as 0 is the background."""
     return {"boxes": boxes.corners.to(device), "labels": boxes.classes.to(device) + 1}
@@ -50,8 +34,10 @@ def targets_of(boxes: Boxes, device: torch.device) -> dict[str, Tensor]:
 def train_detector(
     make: Callable[[], nn.Module],
     examples: Sequence[Example],
-    settings: TrainingSettings,
     *,
+    steps: int,
+    batch: int,
+    rate: float = 2e-3,
     seed: int,
     device: torch.device,
     progress: Callable[[int], None] | None = None,
@@ -61,7 +47,9 @@ def train_detector(
     Args:
         make: makes it, with weights from torch's generator; called as torchvision's detectors are.
         examples: at least one.
-        settings: how.
+        steps: of the optimizer, AdamW.
+        batch: images in each.
+        rate: peak of the learning rate, which rises at first and falls to nothing by a cosine.
         seed: of everything that is random.
         device: where.
         progress: called with the number of steps made.
@@ -75,22 +63,18 @@ def train_detector(
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         detector = make().to(device).train()
-        optimizer = torch.optim.AdamW(detector.parameters(), settings.rate)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, settings.rate, total_steps=settings.steps, pct_start=WARM_UP
-        )
+        optimizer = torch.optim.AdamW(detector.parameters(), rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=WARM_UP)
         chosen = _order(len(examples), torch.Generator().manual_seed(seed))
-        for step in range(settings.steps):
-            pairs = [
-                _drawn(examples[number], mirrored) for number, mirrored in (next(chosen) for _ in range(settings.batch))
-            ]
+        for step in range(steps):
+            pairs = [_drawn(examples[number], mirrored) for number, mirrored in (next(chosen) for _ in range(batch))]
             losses = detector(
                 [image.to(device) for image, _ in pairs], [targets_of(boxes, device) for _, boxes in pairs]
             )
             loss = torch.stack(list(losses.values())).sum()
             if not torch.isfinite(loss):
                 raise InputError(
-                    f"the detector's loss is no number after {step} steps at rate {settings.rate}; choose a lower rate."
+                    f"the detector's loss is no number after {step} steps at rate {rate}; choose a lower rate."
                 )
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.patches import Rectangle
 
-from dream_if.figures.drawing import GAP, HEAD, SIDE, Page
+from dream_if.figures.drawing import GAP, HEAD, SIDE, Box, Page
 from dream_if.figures.zoom import COLOURS, Zoom, corners_for, of_scene
 
-__all__ = ["Insets", "Scene", "draw_comparison"]
+__all__ = ["Insets", "SceneRow", "draw_comparison"]
 
 Insets = Literal["below", "corner"]
 
@@ -20,7 +20,7 @@ FRAME = 1.2  # points
 
 
 @dataclass(frozen=True)
-class Scene:
+class SceneRow:
     """A row of the grid.
 
     Attributes:
@@ -39,7 +39,7 @@ class Scene:
 
 
 def draw_comparison(
-    scenes: Sequence[Scene],
+    scenes: Sequence[SceneRow],
     zooms: Sequence[Zoom],
     out: Path,
     *,
@@ -73,34 +73,27 @@ def draw_comparison(
         page.text(scene.name, SIDE / 2, top + height / 2, rotation=90)
         for column, name in enumerate(names):
             left = SIDE + column * (width + GAP)
-            _draw_picture(page, scene.pictures[name], row, left, top, width, height, corner=insets == "corner")
+            _draw_picture(page, scene.pictures[name], row, Box(left, top, width, height), corner=insets == "corner")
             if strip:
-                _draw_strip(page, scene.pictures[name], row, left, top + height + GAP, width, strip)
+                _draw_strip(page, scene.pictures[name], row, Box(left, top + height + GAP, width, strip))
         top += height + GAP + (strip + GAP if strip else 0)
     page.save(dpi)
 
 
 def _draw_picture(
-    page: Page,
-    values: npt.NDArray[np.float32],
-    zooms: Sequence[Zoom],
-    left: float,
-    top: float,
-    width: float,
-    height: float,
-    corner: bool,
+    page: Page, values: npt.NDArray[np.float32], zooms: Sequence[Zoom], box: Box, *, corner: bool
 ) -> None:
-    """A picture with its boxes, and with their enlargements in its corners."""
-    axes = page.picture(values, left, top, width, height)
+    """A picture with its zoom boxes, and with their enlargements in its corners."""
+    axes = page.picture(values, box)
     for zoom, colour in zip(zooms, COLOURS, strict=False):
         start = (zoom.left - 0.5, zoom.top - 0.5)  # a pixel's centre has its number
         axes.add_patch(Rectangle(start, zoom.width, zoom.height, fill=False, edgecolor=colour, linewidth=FRAME))
     if not corner:
         return
-    scale = width / values.shape[1]
+    scale = box.width / values.shape[1]
     for zoom, colour, place in zip(zooms, COLOURS, corners_for(zooms, values.shape[:2]), strict=False):
         x, y, wide, high = (number * scale for number in place)
-        _draw_inset(page, values, zoom, colour, left + x, top + y, wide, high)
+        _draw_inset(page, values, zoom, colour, Box(box.left + x, box.top + y, wide, high))
 
 
 def _strip_height(zooms: Sequence[Zoom], width: float) -> float:
@@ -109,34 +102,18 @@ def _strip_height(zooms: Sequence[Zoom], width: float) -> float:
     return min(room / sum(zoom.width / zoom.height for zoom in zooms), width / 2)
 
 
-def _draw_strip(
-    page: Page,
-    values: npt.NDArray[np.float32],
-    zooms: Sequence[Zoom],
-    left: float,
-    top: float,
-    width: float,
-    height: float,
-) -> None:
-    wide = [height * zoom.width / zoom.height for zoom in zooms]
-    place = left + (width - sum(wide) - GAP * (len(zooms) - 1)) / 2
+def _draw_strip(page: Page, values: npt.NDArray[np.float32], zooms: Sequence[Zoom], box: Box) -> None:
+    """The enlargements beside each other, in the middle of a rectangle."""
+    wide = [box.height * zoom.width / zoom.height for zoom in zooms]
+    left = box.left + (box.width - sum(wide) - GAP * (len(zooms) - 1)) / 2
     for zoom, colour, one in zip(zooms, COLOURS, wide, strict=False):
-        _draw_inset(page, values, zoom, colour, place, top, one, height)
-        place += one + GAP
+        _draw_inset(page, values, zoom, colour, Box(left, box.top, one, box.height))
+        left += one + GAP
 
 
-def _draw_inset(
-    page: Page,
-    values: npt.NDArray[np.float32],
-    zoom: Zoom,
-    colour: str,
-    left: float,
-    top: float,
-    width: float,
-    height: float,
-) -> None:
+def _draw_inset(page: Page, values: npt.NDArray[np.float32], zoom: Zoom, colour: str, box: Box) -> None:
     """An enlargement, pixel by pixel: smoothing would hide what it is to show."""
     part = values[zoom.top : zoom.top + zoom.height, zoom.left : zoom.left + zoom.width]
-    axes = page.picture(part, left, top, width, height, interpolation="nearest")
+    axes = page.picture(part, box, interpolation="nearest")
     frame = Rectangle((0, 0), 1, 1, transform=axes.transAxes, fill=False, edgecolor=colour, linewidth=2 * FRAME)
     axes.add_patch(frame)

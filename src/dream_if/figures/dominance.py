@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dream_if.figures.drawing import GAP, HEAD, SIDE, Page
+from dream_if.figures.drawing import GAP, HEAD, SIDE, Box, Page
 from dream_if.models import DreamIF
 
 __all__ = ["MappedScene", "draw_dominance", "map_scene"]
@@ -82,11 +82,11 @@ def draw_dominance(scenes: Sequence[MappedScene], out: Path, *, width: float = 1
         ]
         rows = (scene.visible, scene.dominance_visible), (scene.infrared, scene.dominance_infrared)
         for source, maps in rows:
-            page.picture(source, SIDE, top, width, height)
+            page.picture(source, Box(SIDE, top, width, height))
             for column, level in enumerate(reversed(range(levels)), start=1):
                 low, high = spans[level]
-                left = SIDE + column * (width + GAP)
-                axes = page.picture(maps[level], left, top, width, height, cmap="viridis", vmin=low, vmax=high)
+                place = Box(SIDE + column * (width + GAP), top, width, height)
+                axes = page.picture(maps[level], place, cmap="viridis", vmin=low, vmax=high)
                 own = f"{maps[level].min():.3f} to {maps[level].max():.3f}"
                 box = {"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1.0}
                 axes.text(0.02, 0.03, own, transform=axes.transAxes, fontsize=5, va="bottom", bbox=box)

@@ -4,7 +4,7 @@ import io
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from dream_if.errors import InputError
 from dream_if.storage import write_atomically
 
-__all__ = ["FORMATS", "GAP", "HEAD", "SIDE", "Page", "check_format", "missing_letters"]
+__all__ = ["FORMATS", "GAP", "HEAD", "SIDE", "Box", "Page", "check_format", "missing_letters"]
 
 FORMATS = {".png": "png", ".pdf": "pdf", ".svg": "svg"}
 """File ending -> format."""
@@ -49,6 +49,15 @@ def missing_letters(words: Iterable[str]) -> str:
     return "".join(sorted({letter for word in words for letter in word if not font.get_char_index(ord(letter))}))
 
 
+class Box(NamedTuple):
+    """A rectangle on a page, in inches from its upper left corner."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
 class Page:
     """A page on which pictures are laid out in inches, from the upper left corner.
 
@@ -69,19 +78,15 @@ class Page:
         self._figure = Figure(figsize=(width, height))
         FigureCanvasAgg(self._figure)  # without pyplot, which would keep every figure, and look for a screen
 
-    def picture(
-        self, values: npt.NDArray[np.float32], left: float, top: float, width: float, height: float, **options: Any
-    ) -> Axes:
+    def picture(self, values: npt.NDArray[np.float32], box: Box, **options: Any) -> Axes:
         """Draw a picture into a rectangle.
 
         Args:
             values: (H, W) or (H, W, 3) in [0, 1], or (H, W) of any range with a colour map among the options.
-            left: place of the rectangle in inches.
-            top: likewise, from the top of the page.
-            width: size of the rectangle in inches.
-            height: likewise.
+            box: the rectangle.
             options: of matplotlib's ``imshow``.
         """
+        left, top, width, height = box
         place = (left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height)
         axes = self._figure.add_axes(place, xticks=[], yticks=[])
         for side in axes.spines.values():

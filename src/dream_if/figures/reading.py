@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dream_if.errors import InputError
-from dream_if.figures.comparison import Scene
+from dream_if.figures.comparison import SceneRow
 from dream_if.inference.engine import check_pair
 from dream_if.inference.pictures import read_picture
 from dream_if.inference.values import InfraredRange, infrared_values, visible_values
@@ -49,7 +49,7 @@ def _coloured(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.array(np.broadcast_to(values, (*values.shape[:2], 3)))  # to be written to, as torch wants it
 
 
-def read_scenes(pairs: Sequence[Pair], methods: Mapping[str, Path], visible: Path) -> list[Scene]:
+def read_scenes(pairs: Sequence[Pair], methods: Mapping[str, Path], visible: Path) -> list[SceneRow]:
     """The rows of a comparison.
 
     Raises:
@@ -72,5 +72,5 @@ def read_scenes(pairs: Sequence[Pair], methods: Mapping[str, Path], visible: Pat
                     "other places. Scale it first."
                 )
             pictures[name] = values
-        scenes.append(Scene(pair.name, pictures))
+        scenes.append(SceneRow(pair.name, pictures))
     return scenes

@@ -58,8 +58,7 @@ def _quiet() -> Iterator[None]:
     before = logger.disabled
     logger.disabled = True
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             yield
     finally:
         logger.disabled = before

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from string import Formatter
+from typing import Literal
 
 from torch import Tensor
 
@@ -13,7 +14,7 @@ from dream_if.errors import InputError
 from dream_if.methods.method import Method, PairId
 from dream_if.storage import file_digest, images_by_stem
 
-__all__ = ["FusedFolder", "Pattern", "picture_in"]
+__all__ = ["FusedFolder", "Pattern", "image_like", "picture_in"]
 
 PLACES = ("set", "condition")
 """What stands in braces in a path."""
@@ -77,6 +78,19 @@ def picture_in(folder: Path, stem: str, who: str) -> Path:
     return found[0]
 
 
+def image_like(path: Path, channels: Literal[1, 3], source: Tensor) -> Tensor:
+    """Read an image, (1, C, H, W) in [0, 1], to stand beside a source of the same height and width, on its device.
+
+    Raises:
+        InputError: It cannot be read, or has another size.
+    """
+    image = to_tensor(read_image(path, channels))[None]
+    if image.shape[-2:] != source.shape[-2:]:
+        sizes = [f"{picture.shape[-1]}x{picture.shape[-2]}" for picture in (image, source)]
+        raise InputError(f"{path}: is {sizes[0]}, but its source is {sizes[1]} (width x height).")
+    return image.to(source.device)
+
+
 class FusedFolder(Method):
     """Fused images that someone made, in a folder for each set.
 
@@ -113,9 +127,4 @@ class FusedFolder(Method):
 
     def fuse(self, visible: Tensor, infrared: Tensor, pair: PairId) -> Tensor:
         """See `Method.fuse`."""
-        path = self._file(pair, self.says)
-        image = to_tensor(read_image(path, 3))[None]
-        if image.shape[-2:] != visible.shape[-2:]:
-            sizes = [f"{picture.shape[-1]}x{picture.shape[-2]}" for picture in (image, visible)]
-            raise InputError(f"{path}: is {sizes[0]}, but its sources are {sizes[1]} (width x height).")
-        return image.to(visible.device)
+        return image_like(self._file(pair, self.says), 3, visible)

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, cast
 
 import cv2
 import numpy as np
@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from dream_if.cache_keys import source_digest, thing_digest
 from dream_if.data.conditions import CLEAN
-from dream_if.data.images import Image, read_image, to_image, to_tensor
+from dream_if.data.images import Image, to_image, to_tensor
 from dream_if.errors import InputError
-from dream_if.methods.folder import Pattern, picture_in
+from dream_if.methods.folder import Pattern, image_like, picture_in
 from dream_if.methods.method import PairId
 from dream_if.methods.user_code import instantiate
 from dream_if.settings import expected, read_settings
@@ -270,19 +270,10 @@ class ByFolder(Restorer):
 
     def __call__(self, visible: Tensor, infrared: Tensor, pair: PairId) -> tuple[Tensor, Tensor]:
         """See `Restorer`."""
-        read = []
-        channels: dict[str, Literal[1, 3]] = {"visible": 3, "infrared": 1}
-        for (source, count), seen in zip(channels.items(), (visible, infrared), strict=True):
-            path = self._file(pair, source)
-            image = to_tensor(read_image(path, count))[None]
-            if image.shape != seen.shape:
-                raise InputError(f"{path}: is {_size(image)}, but its source is {_size(seen)} (width x height).")
-            read.append(image.to(seen.device))
-        return read[0], read[1]
-
-
-def _size(image: Tensor) -> str:
-    return f"{image.shape[-1]}x{image.shape[-2]}"
+        return (
+            image_like(self._file(pair, "visible"), 3, visible),
+            image_like(self._file(pair, "infrared"), 1, infrared),
+        )
 
 
 RESTORERS: dict[str, type[ByPixels]] = {"nlm": NonLocalMeans, "wavelet": WaveletShrinkage, "median": Median}

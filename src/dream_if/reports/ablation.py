@@ -2,71 +2,26 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import numpy as np
+import pandas as pd
 
 from dream_if.data.conditions import CLEAN
 from dream_if.metrics import METRICS, TABLE_METRICS
-from dream_if.reports.ablation_rows import BASE, CONTROLS, FULL, ROWS, sort_runs
+from dream_if.reports.ablation_runs import BASE, CONTROLS, FULL, ROWS, sort_runs
 from dream_if.reports.score_tables import NOISE_RAISES
 from dream_if.runs.finished import FoundRuns, Run
 from dream_if.scoring.statistics import Values, higher_is_better, holm, paired_test
 
-__all__ = ["Ablation", "Effect", "Result", "make_ablation"]
+__all__ = ["AGAINST", "RESULT", "Ablation", "make_ablation", "with_spread"]
 
+RESULT = ["set", "row", "metric"]
+"""What a result is of; the metric may be a statistic of dominance maps."""
 
-@dataclass(frozen=True)
-class Effect:
-    """A row against another one, for one test set and metric.
-
-    Attributes:
-        difference: the row's mean less the other's.
-        seeds_ahead: seeds for which the row's mean is the better one; None for a metric without direction there, or
-            if a mean is undefined.
-        images: pairs in the test, one for each image for which all runs of both rows have a value.
-        left_out: the other images.
-        better: whether the test's larger rank sum speaks for the row; None for a draw, or a metric without direction.
-        p: of the two-sided paired Wilcoxon signed-rank test over images, each averaged over the seeds first; NaN where
-            the metric stands apart.
-        p_holm: after Holm's correction over all tests of the table.
-    """
-
-    difference: float
-    seeds_ahead: int | None
-    images: int
-    left_out: int
-    better: bool | None
-    p: float
-    p_holm: float
-
-
-@dataclass(frozen=True)
-class Result:
-    """One metric or statistic of a row, on a test set or as the mean over several.
-
-    Attributes:
-        by_seed: the mean over images of each seed's run, in the order of the seeds.
-        mean: over the seeds.
-        std: sample deviation (divisor n - 1) over the seeds; NaN for a single one.
-    """
-
-    by_seed: tuple[float, ...]
-    mean: float
-    std: float
-
-    @classmethod
-    def of(cls, by_seed: Sequence[float] | Values) -> Self:
-        """Mean and deviation of the seeds' values."""
-        values = np.asarray(by_seed, np.float64)
-        deviation = float(values.std(ddof=1)) if len(values) > 1 else math.nan
-        return cls(tuple(values.tolist()), float(values.mean()), deviation)
-
-
-Results = Mapping[tuple[str, str, str], Result]
-"""(set, row, metric or statistic) -> result."""
+AGAINST = ["set", "row", "against", "metric"]
+"""What a difference is of: the one row against the other one."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +34,14 @@ class Ablation:
         sets: test set -> number of its images.
         places: test set -> the folder's name and the condition, `CLEAN` where nothing was done to it.
         metrics: the paper's first.
-        results: of the metrics.
-        effects: (set, row, other row, metric) -> the one against the other: each row against base, and the full network
-            against each control.
-        dominance: of the statistics of dominance maps; NaN where a row has none.
+        statistics: of the dominance maps.
+        results: by `RESULT`: the mean over images of each seed's run, in a column for each seed, ``seed_0`` and so on;
+            their ``mean``; and ``std``, see `with_spread`. Those of statistics stand last, NaN where a row has none.
+        effects: by `AGAINST`, each row against base, and the full network against each control: ``difference``, the
+            row's mean less the other's; ``seeds_ahead``, for how many seeds the row's mean is the better one, None
+            without direction there or if a mean is undefined; of the paired test over images, each averaged over the
+            seeds first, ``images``, ``left_out``, ``better`` and ``p`` as in `PairedTest`, None and NaN where the
+            metric stands apart; and ``p_holm``, after Holm's correction over all tests of the table.
         ignored: what lay among the runs and is not in the table, a sentence each.
     """
 
@@ -91,9 +50,9 @@ class Ablation:
     sets: Mapping[str, int]
     places: Mapping[str, tuple[str, str]]
     metrics: tuple[str, ...]
-    results: Results
-    effects: Mapping[tuple[str, str, str, str], Effect]
-    dominance: Results
+    statistics: tuple[str, ...]
+    results: pd.DataFrame
+    effects: pd.DataFrame
     ignored: tuple[str, ...]
 
     @property
@@ -121,27 +80,40 @@ class Ablation:
     @property
     def tests(self) -> int:
         """Number of tests that could be made: what Holm's method corrects for."""
-        return sum(not math.isnan(effect.p) for effect in self.effects.values())
+        return int(self.effects["p"].notna().sum())
 
-    def over_sets(self, results: Results, names: Sequence[str], rows: Sequence[str], column: str) -> dict[str, Result]:
-        """Row -> the mean over sets, each set weighing alike.
+    def of_rows(self, name: str, rows: Sequence[str], metric: str) -> pd.DataFrame:
+        """The results of rows, a line each by their names, on a test set."""
+        return self.results.loc[[(name, row, metric) for row in rows]].set_axis(rows)
+
+    def over_sets(self, names: Sequence[str], rows: Sequence[str], metric: str) -> pd.DataFrame:
+        """The results of rows, a line each by their names, as the mean over sets, each set weighing alike.
 
         The sets are those on which all the rows have a value; a row that has one on none does not count, and is NaN.
 
         Args:
-            results: of the metrics, or of the dominance maps.
             names: at least one test set.
             rows: at least one.
-            column: metric or statistic.
+            metric: or statistic of dominance maps.
         """
-        values = np.array([[results[name, row, column].by_seed for row in rows] for name in names])
+        columns = [f"seed_{seed}" for seed in self.seeds]
+        values = np.array([self.of_rows(name, rows, metric)[columns] for name in names])
         defined = np.isfinite(values)
         have = defined.any(axis=(0, 2))
         kept = values[defined[:, have].all(axis=(1, 2))]
         means = np.full(values.shape[1:], np.nan)
         if len(kept):
             means[have] = kept[:, have].mean(axis=0)
-        return {row: Result.of(by_seed) for row, by_seed in zip(rows, means, strict=True)}
+        return with_spread(pd.DataFrame(means, index=rows, columns=columns))
+
+
+def with_spread(by_seed: pd.DataFrame) -> pd.DataFrame:
+    """Values, a column for each seed, behind their mean and their sample deviation (n - 1; NaN for a single seed)."""
+    values = by_seed.to_numpy()
+    deviation = values.std(axis=1, ddof=1) if values.shape[1] > 1 else math.nan
+    return pd.concat(
+        [pd.DataFrame({"mean": values.mean(axis=1), "std": deviation}, index=by_seed.index), by_seed], axis=1
+    )
 
 
 def _stands_apart(place: tuple[str, str], metric: str) -> bool:
@@ -169,60 +141,51 @@ def make_ablation(found: FoundRuns, folder: Path, expected: Collection[tuple[str
     first = next(iter(runs.values()))
     scored = next(iter(first.means.values()))
     metrics = tuple(metric for metric in dict.fromkeys((*TABLE_METRICS, *METRICS)) if metric in scored)
-    statistics = dict.fromkeys(
-        statistic for run in runs.values() for means in run.dominance.values() for statistic in means
-    )
+    statistics = tuple(dict.fromkeys(one for run in runs.values() for of in run.dominance.values() for one in of))
+    places = [(name, row, metric) for name in first.images for metric in metrics for row in rows]
+    places += [(name, row, statistic) for name in first.images for statistic in statistics for row in rows]
+    by_seed = {
+        f"seed_{seed}": [
+            {**runs[row, seed].means[name], **runs[row, seed].dominance.get(name, {})}.get(metric, math.nan)
+            for name, row, metric in places
+        ]
+        for seed in seeds
+    }
     return Ablation(
         runs=runs,
         seeds=seeds,
         sets={name: len(images) for name, images in first.images.items()},
         places=first.places,
         metrics=metrics,
-        results={
-            (name, row, metric): Result.of([runs[row, seed].means[name][metric] for seed in seeds])
-            for name in first.images
-            for metric in metrics
-            for row in rows
-        },
-        effects=_effects(runs, rows, seeds, metrics),
-        dominance={
-            (name, row, statistic): Result.of(
-                [runs[row, seed].dominance[name].get(statistic, math.nan) for seed in seeds]
-            )
-            for name in first.images
-            for statistic in statistics
-            for row in rows
-        },
+        statistics=statistics,
+        results=with_spread(pd.DataFrame(by_seed, index=pd.MultiIndex.from_tuples(places, names=RESULT))),
+        effects=_effects(runs, rows, seeds, list(metrics)),
         ignored=tuple(ignored),
     )
 
 
 def _effects(
-    runs: Mapping[tuple[str, int], Run], rows: Sequence[str], seeds: Sequence[int], metrics: Sequence[str]
-) -> dict[tuple[str, str, str, str], Effect]:
+    runs: Mapping[tuple[str, int], Run], rows: Sequence[str], seeds: Sequence[int], metrics: list[str]
+) -> pd.DataFrame:
     """All differences of the table, with one family of tests for Holm's correction."""
     pairs = [(row, BASE) for row in ROWS if row != BASE] + [(FULL, row) for row in rows if row in CONTROLS]
-    effects = {}
+    lines = []
     for name, place in runs[BASE, seeds[0]].places.items():
-        values = {row: _averaged(runs, row, seeds, name, metrics) for row in rows}
+        values = {row: _averaged([runs[row, seed].images[name][metrics] for seed in seeds]) for row in rows}
         for row, other in pairs:
-            for column, metric in enumerate(metrics):
+            for metric in metrics:
                 apart, direction = _stands_apart(place, metric), higher_is_better(metric)
-                test = paired_test(values[row][:, column], values[other][:, column], direction)
+                test = paired_test(values[row][metric].to_numpy(), values[other][metric].to_numpy(), direction)
                 differences = np.array(
                     [runs[row, seed].means[name][metric] - runs[other, seed].means[name][metric] for seed in seeds]
                 )
-                effects[name, row, other, metric] = Effect(
-                    difference=float(differences.mean()),
-                    seeds_ahead=_ahead(differences, None if apart else direction),
-                    images=test.images,
-                    left_out=test.left_out,
-                    better=None if apart else test.better,
-                    p=math.nan if apart else test.p,
-                    p_holm=math.nan,
-                )
-    corrected = holm([effect.p for effect in effects.values()])
-    return {place: replace(effects[place], p_holm=p) for place, p in zip(effects, corrected, strict=True)}
+                ahead = _ahead(differences, None if apart else direction)
+                told = (None, math.nan) if apart else (test.better, test.p)
+                lines.append((name, row, other, metric, differences.mean(), ahead, test.images, test.left_out, *told))
+    columns = [*AGAINST, "difference", "seeds_ahead", "images", "left_out", "better", "p"]
+    effects = pd.DataFrame(lines, columns=columns, dtype=object)  # None stays None
+    effects = effects.astype({"difference": float, "images": int, "left_out": int, "p": float})
+    return effects.assign(p_holm=holm(effects["p"].tolist())).set_index(AGAINST)
 
 
 def _ahead(differences: Values, higher_is_better: bool | None) -> int | None:
@@ -231,16 +194,13 @@ def _ahead(differences: Values, higher_is_better: bool | None) -> int | None:
     return int((differences > 0).sum() if higher_is_better else (differences < 0).sum())
 
 
-def _averaged(
-    runs: Mapping[tuple[str, int], Run], row: str, seeds: Sequence[int], name: str, metrics: Sequence[str]
-) -> Values:
-    """(images, metrics): the scores of a row on a set, averaged over the seeds; NaN where one of them is undefined.
+def _averaged(by_seed: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The scores of a row on a set, averaged over the seeds; NaN where one of them is undefined.
 
     An image's scores by several seeds are no independent samples. As so many pairs they would make p small without any
     further image to support it (pseudo-replication), so they become one.
     """
-    images = runs[BASE, seeds[0]].images[name]
-    values: Values = np.array(
-        [[[runs[row, seed].images[name][image][metric] for metric in metrics] for image in images] for seed in seeds]
+    first = by_seed[0].sort_index()
+    return pd.DataFrame(
+        np.mean([scores.sort_index() for scores in by_seed], axis=0), index=first.index, columns=first.columns
     )
-    return np.asarray(values.mean(axis=0), np.float64)

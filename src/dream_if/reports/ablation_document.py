@@ -3,15 +3,16 @@
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from dream_if.data.conditions import CLEAN
-from dream_if.reports.ablation import Ablation
-from dream_if.reports.ablation_plot import seeds_plot
-from dream_if.reports.ablation_rows import BASE, FULL, LABELS, PLAIN, ROWS
+from dream_if.reports.ablation import AGAINST, RESULT, Ablation
+from dream_if.reports.ablation_runs import BASE, FULL, LABELS, PLAIN, ROWS
 from dream_if.reports.ablation_summary import AHEAD_P, dominance, orders, summary_notes, verdicts
 from dream_if.reports.document import Document
 from dream_if.reports.paper import TABLE_4, TABLE_4_NOTE
+from dream_if.reports.plots import seeds_plot
 from dream_if.reports.run_notes import network_size, on_scenes, parameters, settings_notes
 from dream_if.reports.score_tables import NOISE_RAISES
 from dream_if.reports.table import Cell, Table, column, number, p_value
@@ -89,9 +90,9 @@ def _scores(ablation: Ablation, name: str, sizes: Mapping[str, int], theirs: Seq
     for metric in ablation.metrics:
         direction = ablation.direction(name, metric)
         header.append(f"{metric} {'' if direction is None else '↑' if direction else '↓'}".rstrip())
-        results = [ablation.results[name, row, metric] for row in ablation.rows]
-        spreads = [f" ± {number(result.std)}" if len(ablation.seeds) > 1 else "" for result in results]
-        columns.append(column([result.mean for result in results], direction, spreads))
+        results = ablation.of_rows(name, ablation.rows, metric)
+        spreads = [f" ± {number(std)}" if len(ablation.seeds) > 1 else "" for std in results["std"]]
+        columns.append(column(results["mean"].tolist(), direction, spreads))
     for metric in theirs:
         header.append(f"paper {metric}")
         columns.append(column([TABLE_4.get(row, {}).get(metric, math.nan) for row in ablation.rows], True))
@@ -107,7 +108,7 @@ def _effects(
     """A line for each row against another one, by what it is called, and the paper's differences in these metrics."""
 
     def cell(row: str, other: str, metric: str) -> Cell:
-        effect = ablation.effects[name, row, other, metric]
+        effect = ablation.effects.loc[name, row, other, metric]
         difference = f"{effect.difference:+.3f}" if math.isfinite(effect.difference) else "–"
         ahead = "" if effect.seeds_ahead is None else f", {effect.seeds_ahead}/{len(ablation.seeds)}"
         return Cell(f"{difference}, {p_value(effect.p_holm)}{ahead}")
@@ -147,10 +148,10 @@ def _notes(ablation: Ablation) -> list[str]:
             f"{', '.join(small)}."
         )
     left_out: dict[str, list[str]] = {}
-    for (name, row, other, metric), effect in ablation.effects.items():
-        if effect.left_out:
+    for (name, row, other, metric), count in ablation.effects["left_out"].items():
+        if count:
             label = LABELS[row if other == BASE else other]
-            left_out.setdefault(f"{metric} on {name}", []).append(f"{label} {effect.left_out}")
+            left_out.setdefault(f"{metric} on {name}", []).append(f"{label} {count}")
     if left_out:
         told = "; ".join(f"{place} ({', '.join(rows)})" for place, rows in left_out.items())
         notes.append(
@@ -201,23 +202,26 @@ def _csv(ablation: Ablation) -> str:
     paper's rows follow. What has no such value is empty.
     """
     against = ["against", "difference", "p", "p_holm", "seeds_ahead", "images"]
-    columns = ["set", "row", "metric", "mean", "std", *against, *(f"seed_{seed}" for seed in ablation.seeds)]
-    lines: list[tuple[object, ...]] = []
-    for (name, row, metric), result in ablation.results.items():
-        told: list[tuple[object, ...]] = []
-        for other in ablation.rows:
-            if effect := ablation.effects.get((name, row, other, metric)):
-                ahead = "" if effect.seeds_ahead is None else effect.seeds_ahead
-                told.append((other, effect.difference, effect.p, effect.p_holm, ahead, effect.images))
-        for entry in told or [("",) * len(against)]:
-            lines += [(name, row, metric, result.mean, result.std, *entry, *result.by_seed)]
-    for (name, row, statistic), result in ablation.dominance.items():
-        if math.isfinite(result.mean):
-            lines.append((name, row, statistic, result.mean, result.std, *[""] * len(against), *result.by_seed))
-    for row, numbers in TABLE_4.items():
-        for metric, value in numbers.items():
-            theirs = ["", ""] if row == BASE else [BASE, round(value - TABLE_4[BASE][metric], 3)]
-            lines.append(("LLVIP (paper)", row, metric, value, "", *theirs, *[""] * (len(columns) - 7)))
-    frame = pd.DataFrame(lines, columns=columns, dtype=object)
-    text: str = frame.to_csv(index=False, lineterminator="\n", na_rep="nan")
+    results = ablation.results.reset_index().astype(object)
+    of_maps = results["metric"].isin(ablation.statistics)
+    results = results[~of_maps | np.isfinite(results["mean"].astype(float))]
+    effects = ablation.effects.reset_index()[[*AGAINST, *against[1:]]].astype(object)
+    effects["seeds_ahead"] = effects["seeds_ahead"].where(effects["seeds_ahead"].notna(), "")
+    lines = results.merge(effects, how="left", on=RESULT, indicator="tested")
+    lines.loc[lines["tested"] == "left_only", against] = ""
+    columns = [*RESULT, "mean", "std", *against, *(f"seed_{seed}" for seed in ablation.seeds)]
+    paper = [
+        {
+            "set": "LLVIP (paper)",
+            "row": row,
+            "metric": metric,
+            "mean": value,
+            **({} if row == BASE else {"against": BASE, "difference": round(value - TABLE_4[BASE][metric], 3)}),
+        }
+        for row, numbers in TABLE_4.items()
+        for metric, value in numbers.items()
+    ]
+    papers = pd.DataFrame(paper, columns=columns, dtype=object)
+    papers = papers.where(papers.notna(), "")
+    text: str = pd.concat([lines[columns], papers]).to_csv(index=False, lineterminator="\n", na_rep="nan")
     return text

@@ -1,10 +1,12 @@
 """What Table 4 says as a whole: the order of its rows, and where the full network is ahead."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import isfinite
 
-from dream_if.reports.ablation import Ablation, Effect, Result
-from dream_if.reports.ablation_rows import BASE, FULL, LABELS, ROWS
+import numpy as np
+import pandas as pd
+
+from dream_if.reports.ablation import Ablation
+from dream_if.reports.ablation_runs import BASE, FULL, LABELS, ROWS
 from dream_if.reports.paper import TABLE_4
 from dream_if.reports.table import Cell, Table, number
 from dream_if.scoring.statistics import fewest_pairs
@@ -22,9 +24,9 @@ def orders(ablation: Ablation) -> Table:
     """For each condition and metric that counts there, the order of the rows by their mean over sets."""
     lines = []
     for condition, names, metric, higher in _judged(ablation):
-        results = ablation.over_sets(ablation.results, names, list(ROWS), metric)
-        means = {row: number(result.mean) for row, result in results.items()}
-        told = {row: f"{LABELS[row]} {_spread(ablation, results[row])}" for row in ROWS}
+        results = ablation.over_sets(names, list(ROWS), metric)
+        means = {row: number(mean) for row, mean in results["mean"].items()}
+        told = {row: f"{LABELS[row]} {spread}" for row, spread in _spreads(ablation, results).items()}
         printed = {row: number(values[metric]) for row, values in TABLE_4.items() if metric in values}
         paper = _in_order(printed, LABELS, higher) if printed else "–"
         lines.append([Cell(text) for text in (condition, metric, _in_order(means, told, higher), paper)])
@@ -41,10 +43,13 @@ def _judged(ablation: Ablation) -> Iterator[tuple[str, list[str], str, bool]]:
                 yield condition, names, metric, higher
 
 
-def _spread(ablation: Ablation, result: Result) -> str:
-    """Mean and deviation; the mean alone where it is undefined or of a single seed."""
-    mean = number(result.mean)
-    return mean if mean == "–" or len(ablation.seeds) == 1 else f"{mean} ± {number(result.std)}"
+def _spreads(ablation: Ablation, results: pd.DataFrame) -> dict[str, str]:
+    """Row -> mean and deviation; the mean alone where it is undefined or of a single seed."""
+    told = {}
+    for row, mean, std in results[["mean", "std"]].itertuples():
+        alone = len(ablation.seeds) == 1 or not np.isfinite(mean)
+        told[row] = number(mean) if alone else f"{number(mean)} ± {number(std)}"
+    return told
 
 
 def _in_order(means: Mapping[str, str], told: Mapping[str, str], higher: bool) -> str:
@@ -67,39 +72,26 @@ def verdicts(ablation: Ablation) -> Table:
     for condition, names, metric, higher in _judged(ablation):
         cells = []
         for other in others:
-            effects = [ablation.effects[name, FULL, other, metric] for name in names]
-            ahead = sum(_ahead(effect, len(ablation.seeds)) for effect in effects)
-            behind = sum((-effect.difference if higher else effect.difference) > BEHIND for effect in effects)
-            cells.append(f"{ahead} ahead, {behind} behind")
+            effects = ablation.effects.loc[[(name, FULL, other, metric) for name in names]]
+            by_all = (effects["seeds_ahead"] == len(ablation.seeds)) & effects["better"].eq(True)
+            ahead = by_all & (effects["p_holm"] < AHEAD_P)
+            behind = (-1 if higher else 1) * effects["difference"] > BEHIND
+            cells.append(f"{ahead.sum()} ahead, {behind.sum()} behind")
         large = sum(ablation.sets[name] >= fewest for name in names)
         lines.append([Cell(text) for text in (condition, metric, f"{len(names)} ({large})", *cells)])
     header = ["condition", "metric", "sets (large enough)", *(f"against {LABELS[other]}" for other in others)]
     return Table(header, lines, f"{LABELS[FULL]}, on how many sets it is ahead and behind", words=2)
 
 
-def _ahead(effect: Effect, seeds: int) -> bool:
-    return effect.seeds_ahead == seeds and effect.better is True and effect.p_holm < AHEAD_P
-
-
 def dominance(ablation: Ablation) -> list[Table]:
     """A table for each condition: the statistics of the dominance maps that are defined there, means over sets."""
-    statistics = list(dict.fromkeys(statistic for *_, statistic in ablation.dominance))
     tables = []
     for condition, names in ablation.conditions.items():
-        means = {
-            statistic: ablation.over_sets(ablation.dominance, names, ablation.rows, statistic)
-            for statistic in statistics
-        }
-        columns = {
-            statistic: by_row
-            for statistic, by_row in means.items()
-            if any(isfinite(result.mean) for result in by_row.values())
-        }
-        lines = [
-            [Cell(LABELS[row]), *(Cell(_spread(ablation, by_row[row])) for by_row in columns.values())]
-            for row in ablation.rows
-            if any(isfinite(by_row[row].mean) for by_row in columns.values())
-        ]
+        of_statistic = {name: ablation.over_sets(names, ablation.rows, name) for name in ablation.statistics}
+        columns = {name: of for name, of in of_statistic.items() if np.isfinite(of["mean"]).any()}
+        told = pd.DataFrame({name: _spreads(ablation, of) for name, of in columns.items()}, index=ablation.rows)
+        told = told[[any(np.isfinite(of["mean"][row]) for of in columns.values()) for row in ablation.rows]]
+        lines = [[Cell(LABELS[row]), *map(Cell, cells)] for row, *cells in told.itertuples()]
         if lines:
             tables.append(Table(["row", *columns], lines, f"{condition}, dominance maps"))
     return tables

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from dream_if.data.conditions import PAPERS_LEVEL, Condition
 from dream_if.reports import paper
-from dream_if.reports.comparison_plots import curves, dots
 from dream_if.reports.document import Document
 from dream_if.reports.footnotes import apart_note, footnotes, where
+from dream_if.reports.plots import curves, dots
 from dream_if.reports.score_tables import (
     NOISE_RAISES,
     Column,
@@ -36,17 +36,15 @@ class _Part:
     Attributes:
         set: name of the set.
         title: of the scores.
-        columns: what stands in them.
-        against: title of the tests; "" for none.
-        apart: whether the metric is one that noise raises: no marks, no ranks.
+        columns: what stands in them; either all of metrics that noise raises, without marks and ranks, or none.
+        tests: what the tests are of, for their title; "" for none.
         paper: rows below.
     """
 
     set: str
     title: str
     columns: Sequence[Column]
-    against: str = ""
-    apart: bool = False
+    tests: str = ""
     paper: Paper | None = None
 
 
@@ -85,20 +83,16 @@ def comparison_document(scored: ScoredPlan) -> Document:
     tests = compare(counted)
     tables = []
     for part in spec.parts(scored):
-        ranked = spec.ranked and not part.apart
+        judged = spec.clean or part.columns[0].metric not in NOISE_RAISES
+        ranked = spec.ranked and judged
         tables.append(
             score_table(
-                scored.summary,
-                part.set,
-                part.columns,
-                part.title,
-                marked=not part.apart,
-                ranked=ranked,
-                paper=part.paper,
+                scored.summary, part.set, part.columns, part.title, marked=judged, ranked=ranked, paper=part.paper
             )
         )
-        if part.against:
-            tables.append(against_table(scored.summary, tests, part.set, part.columns, part.against))
+        if part.tests and judged:
+            against = f"{part.tests}, {scored.plan.ours} against the others"
+            tables.append(against_table(scored.summary, tests, part.set, part.columns, against))
     apart = [] if spec.clean else apart_note(scored)
     name = scored.plan.table
     return Document(
@@ -131,10 +125,6 @@ def _judged(scored: ScoredPlan) -> list[str]:
     return [metric for metric in scored.metrics if metric not in NOISE_RAISES]
 
 
-def _against(scored: ScoredPlan, place: str) -> str:
-    return f"{place}, {scored.plan.ours} against the others"
-
-
 def _images(scored: ScoredPlan, name: str) -> str:
     return f"{len(scored.plan.images[name].names)} image(s)"
 
@@ -152,7 +142,7 @@ def _table1(scored: ScoredPlan) -> Iterable[_Part]:
         theirs = papers.get(name)
         rows = _rows(paper.TABLE_1[theirs], scored.metrics) if theirs else None
         title = f"{name}, {_images(scored, name)}{_below(theirs)}"
-        yield _Part(name, title, _table1_columns(scored), _against(scored, name), paper=rows)
+        yield _Part(name, title, _table1_columns(scored), name, rows)
 
 
 # Table 2
@@ -164,15 +154,12 @@ def _table2(scored: ScoredPlan) -> Iterable[_Part]:
     apart = [metric for metric in scored.metrics if metric in NOISE_RAISES]
     for name, condition in scored.cells:
         near, place = name in papers and condition == like_papers, f"{name}, {condition.name}"
-        title = f"{place}, {_images(scored, name)}{_below(PAPERS_SET if near else None)}"
-        if judged:
-            columns = [Column(heading(metric), condition.name, metric) for metric in judged]
-            rows = _rows(paper.TABLE_2, judged) if near else None
-            yield _Part(name, title, columns, _against(scored, place), paper=rows)
-        if apart:
-            columns = [Column(metric, condition.name, metric) for metric in apart]
-            rows = _rows(paper.TABLE_2, apart) if near else None
-            yield _Part(name, f"{place}, what noise raises", columns, apart=True, paper=rows)
+        about = f"{_images(scored, name)}{_below(PAPERS_SET if near else None)}"
+        for metrics, what in ((judged, about), (apart, "what noise raises")):
+            if metrics:
+                columns = [Column(heading(metric), condition.name, metric) for metric in metrics]
+                rows = _rows(paper.TABLE_2, metrics) if near else None
+                yield _Part(name, f"{place}, {what}", columns, place, rows)
 
 
 def _papers_condition(conditions: Sequence[Condition]) -> Condition:
@@ -199,12 +186,12 @@ def _table3(scored: ScoredPlan) -> Iterable[_Part]:
         for metric in scored.metrics:
             columns = [Column(condition.name, condition.name, metric) for condition in conditions]
             if metric in NOISE_RAISES:
-                yield _Part(name, f"{name}, {metric}, which noise raises", columns, apart=True)
+                yield _Part(name, f"{name}, {metric}, which noise raises", columns)
                 continue
             near = name in papers and metric in (PAPERS_METRIC, LPIPS_SELF) and any(kinds)
             title = f"{name}, {heading(metric)}, {_images(scored, name)}{_below(PAPERS_SET if near else None)}"
             rows = _rows(paper.TABLE_3, kinds) if near else None
-            yield _Part(name, title, columns, _against(scored, f"{name}, {metric}"), paper=rows)
+            yield _Part(name, title, columns, f"{name}, {metric}", rows)
 
 
 def _papers_kind(condition: Condition) -> str:
@@ -247,7 +234,7 @@ def _severity(scored: ScoredPlan) -> Iterable[_Part]:
     for name in scored.plan.images:
         for kind, levels in _levels(scored).items():
             columns = [Column(f"{level:g}", condition, metric) for level, condition in levels.items()]
-            yield _Part(name, f"{name}, {kind}, {heading(metric)} by level", columns, apart=metric in NOISE_RAISES)
+            yield _Part(name, f"{name}, {kind}, {heading(metric)} by level", columns)
 
 
 def _severity_curves(scored: ScoredPlan, title: str) -> bytes:
@@ -261,7 +248,7 @@ def _severity_curves(scored: ScoredPlan, title: str) -> bytes:
 
 
 def _severity_note(scored: ScoredPlan) -> list[str]:
-    others = ", ".join(scored.metrics[i] for i in range(len(scored.metrics)) if scored.metrics[i] != _shown(scored)[0])
+    others = ", ".join(metric for metric in scored.metrics if metric != _shown(scored)[0])
     return [
         "What a level stands for is in the README. Of the paper's six kinds, level 3 is the strongest that the default "
         f"training shows a network, and level 4 lies beyond. {others or 'Nothing more'}, and all tests, are in "
@@ -281,9 +268,7 @@ def _shift(scored: ScoredPlan) -> Iterable[_Part]:
     for name in scored.plan.images:
         for metric in scored.metrics:
             columns = [Column(f"{pixels} px", condition, metric) for pixels, condition in _offsets(scored).items()]
-            apart = metric in NOISE_RAISES
-            against = "" if apart else _against(scored, f"{name}, {metric}")
-            yield _Part(name, f"{name}, {heading(metric)} by offset", columns, against, apart)
+            yield _Part(name, f"{name}, {heading(metric)} by offset", columns, f"{name}, {metric}")
 
 
 def _shift_curves(scored: ScoredPlan, title: str) -> bytes:

@@ -2,22 +2,22 @@
 
 import json
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import torch
 import torchvision
-from matplotlib.figure import Figure
 
 from dream_if.detection import yolo
 from dream_if.detection.runs import METRICS, DetectionResults
-from dream_if.methods.row import Row
+from dream_if.methods.rows import Row
 from dream_if.pixels import figure_png
 from dream_if.reports.document import Document
-from dream_if.reports.drawing import OTHERS, OURS, plain_axes
 from dream_if.reports.footnotes import where
 from dream_if.reports.paper import TABLE_5, TABLE_5_NOTE
-from dream_if.reports.score_tables import paper_rows
+from dream_if.reports.plots import OTHERS, OURS, panels_of_rows
+from dream_if.reports.score_tables import Paper, paper_rows
 from dream_if.reports.table import Cell, Table, column
 
 __all__ = ["detection_document"]
@@ -39,9 +39,10 @@ def detection_document(results: DetectionResults) -> Document:
         (train, boxes), (test, test_boxes) = counts
         about = f"{name}, trained on {train} images with {boxes} boxes, tested on {test} with {test_boxes}"
         near = name == beside
-        tables.append(_scores(results, name, about + "; below the paper's rows of LLVIP" * near, with_paper=near))
+        about += "; below the paper's rows of LLVIP" * near
+        tables.append(_scores(results, name, about, [""], TABLE_5 if near else {}))
         if len(images.names) > 1:
-            tables.append(_by_class(results, name))
+            tables.append(_scores(results, name, f"{name}, by class", images.names, {}))
     return Document(
         name="table5",
         title=title,
@@ -71,20 +72,16 @@ def _column(by_row: dict[str, list[float]]) -> list[Cell]:
     return column([_mean(values) for values in by_row.values()], True, rests)
 
 
-def _scores(results: DetectionResults, name: str, title: str, *, with_paper: bool) -> Table:
+def _scores(results: DetectionResults, name: str, title: str, kinds: Sequence[str], paper: Paper) -> Table:
+    """The scores of a set, of these classes ("" for the mean over all), above the paper's rows."""
     rows = [row.name for row in results.plan.rows]
-    by_metric = [_seeds(results, name, metric) for metric in METRICS]
-    lines = [[Cell(row), *line] for row, *line in zip(rows, *map(_column, by_metric), strict=True)]
-    if with_paper:
-        lines += paper_rows({row: [_mean(values[row]) for values in by_metric] for row in rows}, TABLE_5)
-    return Table(["method", *(f"{metric} ↑" for metric in METRICS)], lines, title)
-
-
-def _by_class(results: DetectionResults, name: str) -> Table:
-    kinds = [(metric, kind) for kind in results.sets[name].names for metric in METRICS]
-    columns = [_column(_seeds(results, name, metric, kind)) for metric, kind in kinds]
-    lines = [[Cell(row.name), *line] for row, *line in zip(results.plan.rows, *columns, strict=True)]
-    return Table(["method", *(f"{kind}: {metric} ↑" for metric, kind in kinds)], lines, f"{name}, by class")
+    cells = [(kind, metric) for kind in kinds for metric in METRICS]
+    found = [_seeds(results, name, metric, kind) for kind, metric in cells]
+    lines = [[Cell(row), *line] for row, *line in zip(rows, *map(_column, found), strict=True)]
+    if paper:
+        lines += paper_rows({row: [_mean(values[row]) for values in found] for row in rows}, paper)
+    header = ["method", *(f"{kind}: {metric} ↑" if kind else f"{metric} ↑" for kind, metric in cells)]
+    return Table(header, lines, title)
 
 
 def _notes(results: DetectionResults) -> list[str]:
@@ -148,22 +145,12 @@ def _csv(results: DetectionResults) -> str:
 def _plot(results: DetectionResults, title: str) -> bytes:
     """A line of panels for each set: a row's seeds as dots, their mean as a diamond."""
     rows, sets = [row.name for row in results.plan.rows], list(results.sets)
-    figure = Figure(
-        figsize=(2.2 + 2.2 * len(METRICS), 0.9 + (0.5 + 0.22 * len(rows)) * len(sets)), dpi=120, layout="constrained"
-    )
-    grid = figure.subplots(len(sets), len(METRICS), squeeze=False)
-    for line, name in enumerate(sets):
-        for place, metric in enumerate(METRICS):
-            axes = grid[line][place]
-            for height, values in enumerate(_seeds(results, name, metric).values()):
-                colour = OTHERS if height else OURS
-                axes.plot(values, [height] * len(values), "o", ms=3, color=colour, alpha=0.7)
-                axes.plot(_mean(values), height, "D", ms=5, mfc="none", color=colour)
-            axes.set_title(f"{metric} ↑" if line == 0 else "", fontsize=8)
-            axes.set_yticks(range(len(rows)), rows if place == 0 else [])
-            axes.set_ylim(len(rows) - 0.5, -0.5)
-            if place == 0:
-                axes.set_ylabel(name, fontsize=8)
-            plain_axes(axes)
+    size = (2.2 + 2.2 * len(METRICS), 0.9 + (0.5 + 0.22 * len(rows)) * len(sets))
+    figure, grid = panels_of_rows(sets, [f"{metric} ↑" for metric in METRICS], rows, size)
+    for (line, place), axes in np.ndenumerate(grid):
+        for height, values in enumerate(_seeds(results, sets[line], METRICS[place]).values()):
+            colour = OTHERS if height else OURS
+            axes.plot(values, [height] * len(values), "o", ms=3, color=colour, alpha=0.7)
+            axes.plot(_mean(values), height, "D", ms=5, mfc="none", color=colour)
     figure.suptitle(f"{title}\ndot: a seed, diamond: mean", fontsize=9)
     return figure_png(figure)

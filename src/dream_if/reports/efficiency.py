@@ -15,18 +15,20 @@ from dream_if.compat import computing_nothing
 from dream_if.data.conditions import CLEAN
 from dream_if.machine import forget_peak, peak_memory, used_memory
 from dream_if.methods.method import Computed, PairId
-from dream_if.methods.row import Row
+from dream_if.methods.rows import Row
 from dream_if.models import DreamIF
 from dream_if.pixels import figure_png
 from dream_if.reports.document import Document
-from dream_if.reports.drawing import OTHERS, OURS
+from dream_if.reports.plots import OTHERS, OURS
 from dream_if.reports.table import Cell, Table
-from dream_if.scoring.plan import CostSettings, Plan
+from dream_if.scoring.plan import CostSettings, TablePlan
 
 __all__ = ["Cost", "efficiency", "measure"]
 
 WARM_UP = 1
 MIB = 2**20
+COLUMNS = {"M parameters": (1e6, 3), "GMAC": (1e9, 2), "ms": (1e-3, 1), "MiB": (MIB, 0)}
+"""Heading -> unit and decimals, in the order of the fields of `Cost`."""
 
 
 class Cost(NamedTuple):
@@ -121,7 +123,7 @@ def _counted(settings: dict[str, object], size: tuple[int, int]) -> float:
     return counter.get_total_flops() / 2
 
 
-def efficiency(plan: Plan, device: torch.device) -> Document:
+def efficiency(plan: TablePlan, device: torch.device) -> Document:
     """The costs of a plan's rows as a document.
 
     Raises:
@@ -131,20 +133,16 @@ def efficiency(plan: Plan, device: torch.device) -> Document:
     size, repeats = plan.settings.size, plan.settings.repeats
     rows = [row for row in plan.rows if isinstance(row.method, Computed) and not row.method.is_source]
     costs = {row.name: measure(row, size, repeats, device) for row in rows}
-    columns = {
-        "M parameters": [_shown(cost.parameters, 1e6, 3) for cost in costs.values()],
-        "GMAC": [_shown(cost.operations, 1e9, 2) for cost in costs.values()],
-        "ms": [_shown(cost.seconds, 1e-3, 1) for cost in costs.values()],
-        "MiB": [_shown(cost.memory, MIB, 0) for cost in costs.values()],
-    }
-    lines = [[Cell(text) for text in line] for line in zip(costs, *columns.values(), strict=True)]
-    written = [(name, *cost) for name, cost in costs.items()]
-    frame = pd.DataFrame(written, columns=["method", *Cost._fields], dtype=object)
+    lines = [
+        [Cell(name), *(Cell(_shown(value, *unit)) for value, unit in zip(cost, COLUMNS.values(), strict=True))]
+        for name, cost in costs.items()
+    ]
+    frame = pd.DataFrame(costs.values(), index=pd.Index(costs, name="method"), columns=Cost._fields, dtype=object)
     title = f"Efficiency, one pair of {size[1]}x{size[0]} on {_device(device)}"
     return Document(
         name="efficiency",
         title=title,
-        tables=[Table(["method", *columns], lines)],
+        tables=[Table(["method", *COLUMNS], lines)],
         notes=[
             f"ms: median of {repeats} fusions of one made-up pair after {WARM_UP} that does not count, on the wall "
             f"clock, float32, {torch.get_num_threads()} thread(s), with what restores the sources first, without "
@@ -156,7 +154,7 @@ def efficiency(plan: Plan, device: torch.device) -> Document:
             "say little. Parameters and GMAC are the method's, without a restorer's. A dash: torch cannot look inside.",
             f"torch {torch.__version__}. Times hold for this machine and what else ran on it.",
         ],
-        csv=frame.to_csv(index=False, lineterminator="\n"),
+        csv=frame.to_csv(lineterminator="\n"),
         plots={"": _plot(costs, title)},
         plot_says="Time against memory, a dot for each method",
     )

@@ -4,12 +4,13 @@ import json
 import math
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from dream_if.metrics import METRICS
-from dream_if.reports.box_plots import box_plots
+from dream_if.reports.plots import box_plots
 from dream_if.reports.score_tables import Column, against_table, arrow, score_table
 from dream_if.reports.table import Table, markdown_table
 from dream_if.scoring.evaluate import Evaluation
@@ -35,7 +36,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> list[Path]:
     Raises:
         InputError: the folder cannot be written to.
     """
-    record = json.dumps(_finite(summary_record(evaluation)), indent=2, ensure_ascii=False, allow_nan=False)
+    record = json.dumps(_plain(summary_record(evaluation)), indent=2, ensure_ascii=False, allow_nan=False)
     contents = {
         "per_image.csv": csv_text(evaluation).encode(),
         "summary.json": f"{record}\n".encode(),
@@ -62,24 +63,14 @@ def csv_text(evaluation: Evaluation) -> str:
 
 
 def summary_record(evaluation: Evaluation) -> dict[str, Any]:
-    """Everything but the single scores, as plain values; what is undefined is NaN."""
+    """Everything but the single scores, as plain values and paths; what is undefined is NaN."""
     settings, methods, metrics = evaluation.settings, evaluation.methods, evaluation.metrics
     summary = evaluation.summary.set_index(["metric", "method"])
     directions = {metric: higher_is_better(metric) for metric in metrics}
     average_ranks = evaluation.average_ranks
     return {
         "date": evaluation.scores["date"].max(),
-        "settings": {
-            "visible": str(settings.visible),
-            "infrared": str(settings.infrared),
-            "fused": {method: str(folder) for method, folder in settings.fused.items()},
-            "metrics": list(metrics),
-            "convention": settings.convention,
-            "lpips_weights": settings.lpips_weights and str(settings.lpips_weights),
-            "device": settings.device,
-            "batch_size": settings.batch_size,
-            "resize": settings.resize,
-        },
+        "settings": asdict(settings),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "counts": {"methods": len(methods), "images": len(evaluation.images.names)},
         "notes": evaluation.notes,
@@ -186,10 +177,12 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _finite(value: Any) -> Any:
-    """The same with None for every number that JSON does not have."""
+def _plain(value: Any) -> Any:
+    """The same with None for every number that JSON does not have, and paths as text."""
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -11,7 +11,7 @@ import torch
 from dream_if.reports.score_tables import NOISE_RAISES
 from dream_if.scoring.compare import ScoredPlan
 from dream_if.scoring.engine import LPIPS_SELF
-from dream_if.scoring.plan import Plan
+from dream_if.scoring.plan import TablePlan
 from dream_if.scoring.statistics import SIGNIFICANT, fewest_pairs
 
 __all__ = ["apart_note", "footnotes", "where"]
@@ -38,7 +38,7 @@ def apart_note(scored: ScoredPlan) -> list[str]:
     ]
 
 
-def where(plan: Plan, sets: Iterable[str] | None = None) -> str:
+def where(plan: TablePlan, sets: Iterable[str] | None = None) -> str:
     """The sets, for a title: all of a plan, or those that were used."""
     return "generated scenes, not photographs" if plan.on_scenes_alone else ", ".join(sets or plan.images)
 
@@ -80,10 +80,12 @@ def footnotes(scored: ScoredPlan, tests: pd.DataFrame, *, ranked: bool) -> list[
             "clean pair. The latter asks for steadiness alone, and a method that ignores its inputs has 0."
         )
     notes += [f"{name}: {_pairs(plan, name)}" for name in plan.images]
-    suffered = [condition for condition in plan.conditions if condition.kind is not None]
-    if suffered:
-        notes.append(f"Conditions: {_listed(f'{c.name}: {c.words}' for c in suffered)}.")
-    notes.append(f"Methods: {_listed(f'{row.name}: {row.method.says}' for row in plan.rows if row.restorer is None)}.")
+    corrupting = [condition for condition in plan.conditions if condition.kind is not None]
+    if corrupting:
+        told = "; ".join(f"{condition.name}: {condition.words}" for condition in corrupting)
+        notes.append(f"Conditions: {told}.")
+    told = "; ".join(f"{row.name}: {row.method.says}" for row in plan.rows if row.restorer is None)
+    notes.append(f"Methods: {told}.")
     restorers = {row.restorer.key: row.restorer.name for row in plan.rows if row.restorer is not None}
     if restorers:
         notes.append(
@@ -102,13 +104,9 @@ def footnotes(scored: ScoredPlan, tests: pd.DataFrame, *, ranked: bool) -> list[
     return notes
 
 
-def _pairs(plan: Plan, name: str) -> str:
+def _pairs(plan: TablePlan, name: str) -> str:
     images = plan.images[name]
     settings = images.settings
     source = "generated scenes" if images.generated else f"layout {settings.layout}, split {settings.split}"
     digest = hashlib.sha256("\n".join(images.names).encode()).hexdigest()[:12]
     return f"{len(images.names)} pair(s), {source}; SHA-256 of the list of names {digest}."
-
-
-def _listed(things: Iterable[str]) -> str:
-    return "; ".join(things)

@@ -4,39 +4,22 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from dream_if.errors import InputError
 from dream_if.metrics import METRICS
 
-__all__ = ["NETWORK", "SHUFFLED", "Scored", "is_statistic", "read_config", "read_images", "read_metrics"]
+__all__ = ["NETWORK", "SHUFFLED", "is_statistic", "read_config", "read_images", "read_metrics"]
 
 NETWORK = "network"
 """What per_image.csv calls the network among the methods."""
 
 SHUFFLED = "shuffled"
 """What it calls the network with the dominance maps of another image."""
-
-Images = dict[str, dict[str, dict[str, float]]]
-"""Test set -> image -> metric or statistic -> value; NaN where it is undefined."""
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What ``per_image.csv`` says of a method.
-
-    Attributes:
-        metrics: of the fused images.
-        dominance: statistics of the dominance maps, the same images; without any where a run has none.
-    """
-
-    metrics: Images = field(default_factory=dict)
-    dominance: Images = field(default_factory=dict)
 
 
 def is_statistic(name: str) -> bool:
@@ -100,8 +83,12 @@ def _expect(path: Path, key: str, value: Any, kind: Any, told: str) -> None:
         )
 
 
-def read_images(path: Path) -> dict[str, Scored]:
-    """What the network scored, and with shuffled maps where that was tested, by method.
+def read_images(path: Path) -> dict[str, dict[str, pd.DataFrame]]:
+    """What the network scored, and with shuffled maps where that was tested.
+
+    Returns:
+        Method -> test set -> a line for each image, by its name, and a column for each metric and statistic of
+        dominance maps; NaN where one is undefined.
 
     Raises:
         InputError: There is no such file, it is not what a test writes, or it has an image twice.
@@ -112,38 +99,33 @@ def read_images(path: Path) -> dict[str, Scored]:
         text = path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a text file; test the run again.") from error
-    scored: dict[str, Scored] = {}
     rows = csv.DictReader(io.StringIO(text, newline=""))
+    values: dict[tuple[str, str, str], list[float]] = {}
     try:
+        columns = [column for column in rows.fieldnames or () if column not in ("set", "method", "name")]
+        unknown = sorted(column for column in columns if column not in METRICS and not is_statistic(column))
+        if unknown:
+            raise InputError(
+                f"{path}: this version knows no metric {', '.join(unknown)}; make the table with the version that "
+                "tested the run, or test the run again."
+            )
         for row in rows:
-            name, method, image, values = _scores(row)
-            unknown = sorted(column for column in values if column not in METRICS and not is_statistic(column))
-            if unknown:
+            if None in row or None in row.values():
+                raise ValueError("it has another number of columns than the first line")
+            place = row["method"], row["set"], row["name"]
+            if place in values and place[0] in (NETWORK, SHUFFLED):
                 raise InputError(
-                    f"{path}: this version knows no metric {', '.join(unknown)}; make the table with the version that "
-                    "tested the run, or test the run again."
+                    f"{path}: line {rows.line_num} has {place[2]} of {place[1]} a second time; test the run again."
                 )
-            if method not in (NETWORK, SHUFFLED):
-                continue
-            of_method = scored.setdefault(method, Scored())
-            if image in of_method.metrics.setdefault(name, {}):
-                raise InputError(
-                    f"{path}: line {rows.line_num} has {image} of {name} a second time; test the run again."
-                )
-            statistics = {column: values.pop(column) for column in list(values) if is_statistic(column)}
-            of_method.metrics[name][image] = values
-            of_method.dominance.setdefault(name, {})[image] = statistics
-    except (csv.Error, KeyError, TypeError, ValueError) as error:
+            values[place] = [float(row[column] or math.nan) for column in columns]
+    except InputError:
+        raise
+    except (csv.Error, KeyError, ValueError) as error:
         raise InputError(
             f"{path}: line {rows.line_num} is not one of set, method, name and numbers ({error}); test the run again."
         ) from error
+    scored: dict[str, dict[str, pd.DataFrame]] = {}
+    for method, name in dict.fromkeys(place[:2] for place in values if place[0] in (NETWORK, SHUFFLED)):
+        of_set = {place[2]: found for place, found in values.items() if place[:2] == (method, name)}
+        scored.setdefault(method, {})[name] = pd.DataFrame.from_dict(of_set, orient="index", columns=columns)
     return scored
-
-
-def _scores(row: Mapping[str | Any, str | Any]) -> tuple[str, str, str, dict[str, float]]:
-    """Set, method, image and its numbers by column, of a line."""
-    if None in row or None in row.values():
-        raise ValueError("it has another number of columns than the first line")
-    values = dict(row)
-    name, method, image = values.pop("set"), values.pop("method"), values.pop("name")
-    return name, method, image, {metric: float(value or math.nan) for metric, value in values.items()}

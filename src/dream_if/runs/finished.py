@@ -9,17 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+import pandas as pd
+
 from dream_if.data.conditions import CLEAN
 from dream_if.errors import InputError
-from dream_if.runs.files import (
-    NETWORK,
-    SHUFFLED,
-    Scored,
-    is_statistic,
-    read_config,
-    read_images,
-    read_metrics,
-)
+from dream_if.runs.files import NETWORK, SHUFFLED, is_statistic, read_config, read_images, read_metrics
 from dream_if.runs.sweep_point import IDLE
 
 __all__ = ["FoundRuns", "Run", "find_runs", "refuse_differences"]
@@ -38,12 +32,10 @@ class Run:
     Attributes:
         folder: where its files lie.
         config: every setting.
-        group: what the runs of a row have in common, by the configuration; None without any.
-        seed: `seed_everything`.
         fit: what metrics.json says of the training; empty where the folder holds a test alone.
         checkpoint: name of the file that was tested; None where metrics.json names none.
         means: test set -> metric -> mean over its images; NaN where it is undefined.
-        images: test set -> image -> metric -> value; NaN where it is undefined.
+        images: test set -> a line for each image, by its name, and a column for each metric; NaN where it is undefined.
         dominance: test set -> statistic of the dominance maps -> mean over the images for which it is defined, NaN
             without any; a set without statistics is empty.
         places: test set -> the name of its folder and the condition, `CLEAN` where nothing was done to it.
@@ -53,15 +45,24 @@ class Run:
 
     folder: Path
     config: Mapping[str, Any]
-    group: str | None
-    seed: int
     fit: Mapping[str, Any]
     checkpoint: str | None
     means: Mapping[str, Mapping[str, float]]
-    images: Mapping[str, Mapping[str, Mapping[str, float]]]
+    images: Mapping[str, pd.DataFrame]
     dominance: Mapping[str, Mapping[str, float]]
     places: Mapping[str, tuple[str, str]]
     shuffled: Self | None = None
+
+    @property
+    def group(self) -> str | None:
+        """What the runs of a row have in common, by the configuration; None without any."""
+        group: str | None = self.config.get("group")
+        return group
+
+    @property
+    def seed(self) -> int:
+        """`seed_everything`."""
+        return int(self.config["seed_everything"])
 
 
 @dataclass(frozen=True)
@@ -101,18 +102,16 @@ def _run(folder: Path, config: dict[str, Any], record: dict[str, Any]) -> Run:
     run = Run(
         folder=folder,
         config=config,
-        group=config.get("group"),
-        seed=config["seed_everything"],
         fit=record.get("fit", {}),
         checkpoint=None if checkpoint is None else Path(checkpoint).name,
         **_tested(folder, record, scored, NETWORK),
-        places=_places(config["data"], scored[NETWORK].metrics),
+        places=_places(config["data"], scored[NETWORK]),
     )
     if SHUFFLED not in scored and not _means(record, scored, SHUFFLED):
         return run
     shuffled = replace(run, **_tested(folder, record, scored, SHUFFLED))
     for name, images in run.images.items():
-        if shuffled.images.get(name, {}).keys() != images.keys():
+        if name not in shuffled.images or set(shuffled.images[name].index) != set(images.index):
             raise InputError(
                 f"{folder / 'per_image.csv'}: expected {SHUFFLED} to have the images of {NETWORK}; it has others of "
                 f"{name}. Test the run again."
@@ -120,34 +119,43 @@ def _run(folder: Path, config: dict[str, Any], record: dict[str, Any]) -> Run:
     return replace(run, shuffled=shuffled)
 
 
-def _tested(folder: Path, record: Mapping[str, Any], scored: Mapping[str, Scored], method: str) -> dict[str, Any]:
+def _tested(
+    folder: Path, record: Mapping[str, Any], scored: Mapping[str, Mapping[str, pd.DataFrame]], method: str
+) -> dict[str, Any]:
     """What the test says of a method: `means`, `images` and `dominance` of a `Run`."""
     means = _means(record, scored, method)
-    images = scored.get(method, Scored()).metrics
-    metrics = {name: set(next(iter(by_image.values()))) for name, by_image in images.items()}
-    if not means or metrics != {name: set(values) for name, values in means.items()}:
+    frames = scored.get(method, {})
+    statistics = {name: [column for column in frame if is_statistic(column)] for name, frame in frames.items()}
+    images = {name: frame.drop(columns=statistics[name]) for name, frame in frames.items()}
+    if not means or {name: set(frame) for name, frame in images.items()} != {
+        name: set(of) for name, of in means.items()
+    }:
         of_method = "" if method == NETWORK else f"{method}: "
         raise InputError(
             f"{folder}: metrics.json and per_image.csv are not of the same test: {of_method}{_contents(means)} in the "
-            f"one, {_contents(metrics)} in the other. Test the run again."
+            f"one, {_contents(images)} in the other. Test the run again."
         )
-    _refuse_other_means(folder, means, images)
-    dominance = {
-        name: {
-            statistic: _mean(values[statistic] for values in by_image.values())
-            for statistic in next(iter(by_image.values()))
-        }
-        for name, by_image in scored[method].dominance.items()
-    }
+    for name, by_metric in means.items():
+        for metric, mean in by_metric.items():
+            of_images = _mean(images[name][metric])
+            undefined = math.isnan(mean) and math.isnan(of_images)
+            if not undefined and not math.isclose(mean, of_images, rel_tol=CLOSE, abs_tol=CLOSE):
+                raise InputError(
+                    f"{folder}: metrics.json and per_image.csv are not of the same test: the mean {metric} on {name} "
+                    f"is {mean:.6g} in the one, {of_images:.6g} in the other. Test the run again."
+                )
+    dominance = {name: {column: _mean(frames[name][column]) for column in of} for name, of in statistics.items()}
     return {"means": means, "images": images, "dominance": dominance}
 
 
-def _means(record: Mapping[str, Any], scored: Mapping[str, Scored], method: str) -> dict[str, dict[str, float]]:
+def _means(
+    record: Mapping[str, Any], scored: Mapping[str, Mapping[str, pd.DataFrame]], method: str
+) -> dict[str, dict[str, float]]:
     """Test set -> metric -> mean of a method, from ``test/<set>/<metric>`` and ``test/<set>/<method>/<metric>``.
 
     The name of a set may have a / in it, so those in ``per_image.csv`` tell where it ends.
     """
-    sets = sorted({name for found in scored.values() for name in found.metrics}, key=len, reverse=True)
+    sets = sorted({name for found in scored.values() for name in found}, key=len, reverse=True)
     means: dict[str, dict[str, float]] = {}
     for key, value in record["test"].get("metrics", {}).items():
         place = key.removeprefix("test/")
@@ -175,28 +183,13 @@ def _places(data: Mapping[str, Any], names: Iterable[str]) -> dict[str, tuple[st
     return places
 
 
-def _refuse_other_means(
-    folder: Path, means: Mapping[str, Mapping[str, float]], images: Mapping[str, Mapping[str, Mapping[str, float]]]
-) -> None:
-    """Refuse means that are not those of the images, both of which a table shows."""
-    for name, by_metric in means.items():
-        for metric, mean in by_metric.items():
-            of_images = _mean(values[metric] for values in images[name].values())
-            undefined = math.isnan(mean) and math.isnan(of_images)
-            if not undefined and not math.isclose(mean, of_images, rel_tol=CLOSE, abs_tol=CLOSE):
-                raise InputError(
-                    f"{folder}: metrics.json and per_image.csv are not of the same test: the mean {metric} on {name} "
-                    f"is {mean:.6g} in the one, {of_images:.6g} in the other. Test the run again."
-                )
-
-
 def _mean(values: Iterable[float]) -> float:
     """Mean of what is defined; NaN if nothing is."""
     defined = [value for value in values if not math.isnan(value)]
     return math.fsum(defined) / len(defined) if defined else math.nan
 
 
-def _contents(by_set: Mapping[str, Any]) -> str:
+def _contents(by_set: Mapping[str, Iterable[str]]) -> str:
     return "; ".join(f"{name} with {', '.join(sorted(metrics))}" for name, metrics in by_set.items()) or "nothing"
 
 
@@ -224,17 +217,13 @@ def refuse_differences(runs: Sequence[Run], free: Sequence[str]) -> None:
                 f"{key} is {settings.get(key, 'not set')} in the first and {others.get(key, 'not set')} in the second"
                 for key in differing[:SHOWN]
             )
+            more = f", and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
             raise InputError(
                 f"{first.folder} and {run.folder} were not run alike, so the table would not show what it says: "
-                f"{told}{_more(differing)}. Rows may differ in seed_everything, {', '.join(free)} alone. Move one of "
+                f"{told}{more}. Rows may differ in seed_everything, {', '.join(free)} alone. Move one of "
                 "the two away and repeat it, or give each setting a folder of its own."
             )
-
-    _refuse_other_lengths(runs)
-
-
-def _refuse_other_lengths(runs: Sequence[Run]) -> None:
-    """Refuse a run of fewer or more epochs or steps than most; one whose folder holds a test alone is passed over."""
+    # One whose folder holds a test alone is passed over.
     for unit in ("epochs", "steps"):
         lengths = {run.folder: run.fit[unit] for run in runs if run.fit.get(unit) is not None}
         counts = Counter(lengths.values())
@@ -259,16 +248,12 @@ def _compared(run: Run, free: Sequence[str]) -> dict[str, Any]:
     if settings.get("data.train_seed") == run.seed:
         settings["data.train_seed"] = "the seed"
     settings["the tested checkpoint"] = run.checkpoint
-    settings["what was tested"] = _contents({name: next(iter(images.values())) for name, images in run.images.items()})
+    settings["what was tested"] = _contents(run.images)
     for name, images in run.images.items():
         # A digest, because a list of thousands of names tells nobody which of them differ.
-        digest = hashlib.sha256("\n".join(sorted(images)).encode()).hexdigest()
+        digest = hashlib.sha256("\n".join(sorted(images.index)).encode()).hexdigest()
         settings[f"the list of images of {name}"] = f"{len(images)} names with digest {digest[:8]}"
     return settings
-
-
-def _more(things: Sequence[str]) -> str:
-    return f", and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
 
 
 def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

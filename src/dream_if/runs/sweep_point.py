@@ -71,11 +71,7 @@ class Point:
 
     def write_record(self) -> None:
         """Note beside the run what it is."""
-        record = {
-            "parameters": self.parameters,
-            "command": list(self.command),
-            "settings": self.settings,
-        }
+        record = {"parameters": self.parameters, "command": list(self.command), "settings": self.settings}
         write_atomically(self.folder / RECORD, (json.dumps(record, indent=2) + "\n").encode())
 
     def missing_data(self) -> list[Path]:

@@ -17,12 +17,12 @@ from dream_if.cache_keys import package_digest
 from dream_if.data import degradations
 from dream_if.data.conditions import Condition
 from dream_if.errors import InputError
-from dream_if.methods.row import Row
+from dream_if.methods.rows import Row
 from dream_if.metrics.functional.learned import load_lpips_weights
-from dream_if.scoring.engine import LPIPS_SELF, Batch, Group, Item, score_groups
-from dream_if.scoring.journal import Journal
+from dream_if.scoring.engine import LPIPS_SELF, Group, ImageBatch, Item, score_groups
+from dream_if.scoring.journal import ScoreJournal
 from dream_if.scoring.pairs import ScoredPair
-from dream_if.scoring.plan import Plan
+from dream_if.scoring.plan import TablePlan
 from dream_if.scoring.statistics import summarise
 from dream_if.storage import cache_key, file_digest
 
@@ -40,7 +40,7 @@ class ScoredPlan:
         left_out: metrics that could not be computed, a sentence each.
     """
 
-    plan: Plan
+    plan: TablePlan
     metrics: tuple[str, ...]
     scores: pd.DataFrame
     left_out: tuple[str, ...]
@@ -80,8 +80,8 @@ def usable_metrics(asked: Sequence[str], lpips_weights: Path | None) -> tuple[tu
 
 
 def compare_methods(
-    plan: Plan,
-    journal: Journal,
+    plan: TablePlan,
+    journal: ScoreJournal,
     *,
     lpips_weights: Path | None = None,
     device: torch.device,
@@ -112,13 +112,13 @@ def compare_methods(
             found[LPIPS_SELF] = cache_key([*parts, *row.keys(pair.under(Condition()))])
         return found
 
-    def batches(name: str, number: int, on: torch.device) -> Iterator[Batch]:
+    def batches(name: str, number: int, on: torch.device) -> Iterator[ImageBatch]:
         pair = ScoredPair(plan.images[name].read(number), name, on)
         for condition in plan.conditions:
             for row in plan.rows:
                 item = Item(name, condition.name, row.name, number, pair.name, keys(pair, row, condition))
                 make = partial(pair.fused, row, condition)
-                yield Batch([item], lambda make=make: (make(), *pair.clean), partial(pair.fused, row))  # type: ignore[misc]
+                yield ImageBatch([item], lambda make=make: (make(), *pair.clean), partial(pair.fused, row))  # type: ignore[misc]
             pair.forget(condition)
 
     size = len(plan.rows) * len(plan.conditions)

@@ -16,10 +16,10 @@ from dream_if.errors import InputError
 from dream_if.metrics import DEFAULT_CONVENTION, FusionMetrics, fusion_metrics
 from dream_if.metrics.functional import lpips, shared_work
 from dream_if.metrics.levels import quantise
-from dream_if.scoring.journal import Entry, Journal
+from dream_if.scoring.journal import JournalEntry, ScoreJournal
 from dream_if.scoring.parallel import Share, Unfinished, spread
 
-__all__ = ["LPIPS_SELF", "Batch", "Group", "Item", "score_groups"]
+__all__ = ["LPIPS_SELF", "Group", "ImageBatch", "Item", "score_groups"]
 
 LPIPS_SELF = "LPIPS_self"
 """LPIPS between what a method makes of the corrupted pair and what it makes of the clean one."""
@@ -46,7 +46,7 @@ class Item(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Batch:
+class ImageBatch:
     """Fused images of one method and size, scored together.
 
     Attributes:
@@ -70,7 +70,7 @@ class Group:
     """
 
     size: int
-    batches: Callable[[torch.device], Iterator[Batch]]
+    batches: Callable[[torch.device], Iterator[ImageBatch]]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class _Worker:
     metrics: FusionMetrics
     lpips_weights: Path | None
 
-    def score(self, wanted: Sequence[str], batch: Batch) -> list[dict[str, float]]:
+    def score(self, wanted: Sequence[str], batch: ImageBatch) -> list[dict[str, float]]:
         """The wanted values of each image of a batch, by metric."""
         fused, visible, infrared = batch.images()
         columns: dict[str, list[float]] = {}
@@ -110,7 +110,7 @@ class _Worker:
 def score_groups(
     groups: Sequence[Group],
     symbols: Sequence[str],
-    journal: Journal,
+    journal: ScoreJournal,
     *,
     convention: str = DEFAULT_CONVENTION,
     lpips_weights: Path | None = None,
@@ -182,16 +182,16 @@ def score_groups(
     return _frame(items, symbols, journal)
 
 
-def _entries(item: Item, values: Mapping[str, float], date: str) -> list[Entry]:
+def _entries(item: Item, values: Mapping[str, float], date: str) -> list[JournalEntry]:
     """What the journal keeps of an image: an entry for each key."""
     name = f"{item.set}, {item.condition}: {item.name}" if item.set else item.name
     by_key: dict[str, dict[str, float]] = {}
     for symbol, value in values.items():
         by_key.setdefault(item.keys[symbol], {})[symbol] = value
-    return [Entry(key, item.method, name, date, found) for key, found in by_key.items()]
+    return [JournalEntry(key, item.method, name, date, found) for key, found in by_key.items()]
 
 
-def _frame(items: Sequence[Item], symbols: Sequence[str], journal: Journal) -> pd.DataFrame:
+def _frame(items: Sequence[Item], symbols: Sequence[str], journal: ScoreJournal) -> pd.DataFrame:
     """All values, looked up by key: two methods with the same file share an entry, whichever was scored last."""
     columns = ["set", "condition", "method", "position", "name"]
     lines = [

@@ -20,9 +20,9 @@ from dream_if.cache_keys import package_digest
 from dream_if.data.pairs import read_image, to_tensor
 from dream_if.errors import InputError
 from dream_if.metrics import DEFAULT_CONVENTION, METRICS, TABLE_METRICS, fusion_metrics
-from dream_if.scoring.engine import Batch, Group, Item, score_groups
+from dream_if.scoring.engine import Group, ImageBatch, Item, score_groups
 from dream_if.scoring.image_folders import READERS, ImageFile, ImageSet, find_images
-from dream_if.scoring.journal import Journal
+from dream_if.scoring.journal import ScoreJournal
 from dream_if.scoring.parallel import JOURNALS, Share, one_torch_thread
 from dream_if.scoring.statistics import compare, summarise
 from dream_if.storage import cache_key, file_digest, make_folder
@@ -37,6 +37,7 @@ class EvaluationSettings:
     visible: Path
     infrared: Path
     fused: Mapping[str, Path]
+    metrics: tuple[str, ...]
     convention: str
     lpips_weights: Path | None
     device: str
@@ -51,19 +52,22 @@ class Evaluation:
     Attributes:
         settings: what was asked for.
         images: the files.
-        metrics: symbols, in the order wanted.
         scores: as `score_groups` returns them.
     """
 
     settings: EvaluationSettings
     images: ImageSet
-    metrics: tuple[str, ...]
     scores: pd.DataFrame
 
     @property
     def methods(self) -> list[str]:
         """Names of the methods, in their order."""
         return list(self.settings.fused)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Symbols, in the order wanted."""
+        return self.settings.metrics
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -213,15 +217,17 @@ def evaluate(
                 for positions in _of_one_size(images, batch_size)
             ],
             symbols,
-            Journal(None) if out is None else Journal(out / share.journal, JOURNALS),
+            ScoreJournal(None) if out is None else ScoreJournal(out / share.journal, JOURNALS),
             convention=convention,
             lpips_weights=lpips_weights,
             devices=devices,
             share=share,
             progress=None if progress is None else partial(progress, "scoring"),
         )
-    asked = EvaluationSettings(visible, infrared, dict(fused), convention, lpips_weights, device, batch_size, resize)
-    return Evaluation(asked, images, symbols, scores)
+    asked = EvaluationSettings(
+        visible, infrared, dict(fused), symbols, convention, lpips_weights, device, batch_size, resize
+    )
+    return Evaluation(asked, images, scores)
 
 
 def _of_one_size(images: ImageSet, batch_size: int) -> Iterator[list[int]]:
@@ -241,7 +247,7 @@ def _batches(
     settings: Sequence[str],
     readers: ThreadPoolExecutor,
     device: torch.device,
-) -> Iterator[Batch]:
+) -> Iterator[ImageBatch]:
     """The images of each method at these positions; their sources are read once, when the first is asked for."""
     sources: list[Tensor] = []
 
@@ -261,7 +267,7 @@ def _batches(
             parts = [images.visible[position].digest, images.infrared[position].digest, files[position].digest]
             keys = dict.fromkeys(symbols, cache_key([*settings, *parts]))
             items.append(Item("", "", method, position, images.names[position], keys))
-        yield Batch(items, partial(read, files))
+        yield ImageBatch(items, partial(read, files))
 
 
 def _read(file: ImageFile, channels: Literal[1, 3], size: tuple[int, int]) -> Tensor:

@@ -1,6 +1,5 @@
 """Which files are scored: sources and fused images paired by stem, all of them looked at before the first score."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +9,7 @@ from typing import NamedTuple
 
 from dream_if.data.pairs import decode_image
 from dream_if.errors import InputError
-from dream_if.storage import Matches, match
+from dream_if.storage import Matches, Pair, file_digest, match
 
 __all__ = ["READERS", "ImageFile", "ImageSet", "find_images"]
 
@@ -52,10 +51,6 @@ class ImageSet:
 
 def _listed(things: Iterable[object]) -> str:
     return ", ".join(str(thing) for thing in things)
-
-
-def _pixels(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
 
 
 def _twice(matches: Matches) -> str:
@@ -108,24 +103,13 @@ def _match_fused(method: str, folder: Path, visible: Path, names: list[str]) -> 
     return matches, problems
 
 
-def _look(path: Path) -> ImageFile | InputError:
+def _read(path: Path) -> ImageFile | InputError:
     """Read a file to its end; what is wrong with it is returned, so that all files can be named at once."""
     try:
         height, width = decode_image(path).shape[:2]
-        return ImageFile(path, (width, height), hashlib.sha256(path.read_bytes()).hexdigest())
+        return ImageFile(path, (width, height), file_digest(path))
     except InputError as error:
         return error
-
-
-def _look_at_all(paths: list[Path], progress: Callable[[int, int], None] | None) -> dict[Path, ImageFile | InputError]:
-    # Threads are enough: decoding and hashing release the interpreter.
-    with ThreadPoolExecutor(READERS) as pool:
-        looked: dict[Path, ImageFile | InputError] = {}
-        for path, found in zip(paths, pool.map(_look, paths), strict=True):
-            looked[path] = found
-            if progress is not None:
-                progress(len(looked), len(paths))
-    return looked
 
 
 def find_images(
@@ -160,19 +144,27 @@ def find_images(
         problems += found
     paths = [path for pair in sources.pairs for path in (pair.visible, pair.infrared)]
     paths += [pair.infrared for matches in matched.values() for pair in matches.pairs]
-    looked = _look_at_all(list(dict.fromkeys(paths)), progress)
-    problems += [str(entry).rstrip(".") for entry in looked.values() if isinstance(entry, InputError)]
-    files = {path: entry for path, entry in looked.items() if isinstance(entry, ImageFile)}
+    paths = list(dict.fromkeys(paths))
+    files: dict[Path, ImageFile] = {}
+    with ThreadPoolExecutor(READERS) as pool:
+        for done, (path, read) in enumerate(zip(paths, pool.map(_read, paths), strict=True), start=1):
+            if isinstance(read, InputError):
+                problems.append(str(read).rstrip("."))
+            else:
+                files[path] = read
+            if progress is not None:
+                progress(done, len(paths))
     problems += [
-        f"{pair.visible} is {_pixels(files[pair.visible].size)} but {pair.infrared} is "
-        f"{_pixels(files[pair.infrared].size)} (width x height)"
-        for pair in sources.pairs
-        if pair.visible in files and pair.infrared in files and files[pair.visible].size != files[pair.infrared].size
+        f"{pair.visible} is {one} but {pair.infrared} is {other} (width x height)"
+        for pair, one, other in _unequal(sources, files)
     ]
-    wrong = {} if resize else {method: _wrongly_sized(matches, files) for method, matches in matched.items()}
-    for method, sizes in wrong.items():
-        if sizes:
-            problems.append(f"{method}: {len(sizes)} image(s) of another size than their sources: {_listed(sizes)}")
+    wrong = {}
+    if not resize:  # of a source and a fused image, which stands where `match` puts the infrared one
+        wrong = {method: _unequal(matches, files) for method, matches in matched.items()}
+    for method, unequal in wrong.items():
+        if unequal:
+            sizes = _listed(f"{pair.infrared} is {other}, not {one}" for pair, one, other in unequal)
+            problems.append(f"{method}: {len(unequal)} image(s) of another size than their sources: {sizes}")
     if problems:
         hint = " --resize scales fused images to the size of their sources, and says so." if any(wrong.values()) else ""
         raise InputError(f"{'; '.join(problems)}. A fused image has the stem and size of its sources.{hint}")
@@ -185,9 +177,8 @@ def find_images(
     )
 
 
-def _wrongly_sized(matches: Matches, files: Mapping[Path, ImageFile]) -> list[str]:
-    return [
-        f"{pair.infrared} is {_pixels(files[pair.infrared].size)}, not {_pixels(files[pair.visible].size)}"
-        for pair in matches.pairs  # of a source and a fused image, which stands where `match` puts the infrared one
-        if pair.visible in files and pair.infrared in files and files[pair.visible].size != files[pair.infrared].size
-    ]
+def _unequal(matches: Matches, files: Mapping[Path, ImageFile]) -> list[tuple[Pair, str, str]]:
+    """The pairs whose two files can be read and differ in size, with both sizes in words."""
+    pairs = [pair for pair in matches.pairs if pair.visible in files and pair.infrared in files]
+    sizes = [(pair, files[pair.visible].size, files[pair.infrared].size) for pair in pairs]
+    return [(pair, f"{one[0]}x{one[1]}", f"{two[0]}x{two[1]}") for pair, one, two in sizes if one != two]

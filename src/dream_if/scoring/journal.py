@@ -1,18 +1,16 @@
 """Scores on disk as they are computed, so that a run that was stopped goes on where it was."""
 
-import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from dream_if.errors import InputError
+from dream_if.storage import append_json_lines, read_json_lines
 
-__all__ = ["Entry", "Journal"]
+__all__ = ["JournalEntry", "ScoreJournal"]
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """The scores of one fused image.
 
     ``key`` stands for everything they depend on. Method and name are for people who open the file; ``date`` is when
@@ -26,12 +24,11 @@ class Entry(NamedTuple):
     values: Mapping[str, float]
 
 
-class Journal:
+class ScoreJournal:
     """Entries in a file, one JSON object a line, only ever appended to.
 
-    A line is complete or, after a crash in the middle of writing it, no JSON: then it is passed over. Entries of other
-    settings or files stay and do no harm, because nothing asks for their key. Threads may add at the same time;
-    processes need a file each.
+    Entries of other settings or files stay and do no harm, because nothing asks for their key. Threads may add at the
+    same time; processes need a file each.
 
     Args:
         path: the file; None to remember for this process alone.
@@ -58,23 +55,16 @@ class Journal:
             return
         beside = sorted(self.path.parent.glob(self.others)) if self.others else []
         for file in [*beside, self.path]:
-            try:
-                lines = file.read_bytes().splitlines() if file.exists() else []
-            except OSError as error:
-                raise InputError(f"{file}: cannot be read ({error.strerror}); remove it to start anew.") from error
-            for line in lines:
-                entry = _parse(line)
-                if entry is not None:
-                    self._remember(entry)
+            for entry in filter(None, map(_entry, read_json_lines(file))):
+                self._remember(entry)
 
-    def _remember(self, entry: Entry) -> None:
+    def _remember(self, entry: JournalEntry) -> None:
         for metric, value in entry.values.items():
             self._values[entry.key, metric] = (value, entry.date)
 
     def value(self, key: str, metric: str) -> float | None:
         """The score, not finite where it is undefined; None if it has not been computed."""
-        found = self._values.get((key, metric))
-        return None if found is None else found[0]
+        return self._values.get((key, metric), (None,))[0]
 
     def values(self, key: str, metrics: Iterable[str]) -> dict[str, float] | None:
         """The scores by metric; None unless all have been computed."""
@@ -86,7 +76,7 @@ class Journal:
         """When the score was computed."""
         return self._values[key, metric][1]
 
-    def add(self, entries: Sequence[Entry]) -> None:
+    def add(self, entries: Sequence[JournalEntry]) -> None:
         """Remember entries, and return once they are safe on the disk.
 
         Raises:
@@ -95,26 +85,14 @@ class Journal:
         with self._lock:
             for entry in entries:
                 self._remember(entry)
-            if self.path is None:
-                return
-            text = "".join(f"{json.dumps(entry._asdict())}\n" for entry in entries)
-            try:
-                with self.path.open("a+b") as file:
-                    if file.tell() > 0:
-                        file.seek(-1, os.SEEK_END)
-                        if file.read() != b"\n":  # a line that a crash cut short must not swallow the next one
-                            text = f"\n{text}"
-                    file.write(text.encode())
-                    file.flush()
-                    os.fsync(file.fileno())
-            except OSError as error:
-                raise InputError(f"{self.path}: cannot be written ({error.strerror}).") from error
+            if self.path is not None:
+                append_json_lines(self.path, [entry._asdict() for entry in entries])
 
 
-def _parse(line: bytes) -> Entry | None:
+def _entry(line: Any) -> JournalEntry | None:
+    """What a line holds; None for one of another kind."""
     try:
-        entry = Entry(**json.loads(line))
-        values = {str(metric): float(value) for metric, value in entry.values.items()}
+        entry = JournalEntry(**line)
+        return entry._replace(values={str(metric): float(value) for metric, value in entry.values.items()})
     except (ValueError, TypeError, AttributeError):
         return None
-    return entry._replace(values=values)

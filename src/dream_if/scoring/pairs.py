@@ -8,7 +8,7 @@ from torch import Tensor
 from dream_if.data.conditions import CLEAN, Condition, under
 from dream_if.data.pairs import Sample
 from dream_if.methods.method import PairId
-from dream_if.methods.row import Row
+from dream_if.methods.rows import Row
 
 __all__ = ["ScoredPair", "sample_digest"]
 

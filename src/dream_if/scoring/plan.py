@@ -15,14 +15,14 @@ from dream_if.data.conditions import CLEAN, Condition
 from dream_if.data.degradations import KINDS
 from dream_if.errors import InputError
 from dream_if.methods.method import PairId
-from dream_if.methods.row import Row, make_rows
+from dream_if.methods.rows import Row, make_rows
 from dream_if.metrics import METRICS, TABLE_METRICS
 from dream_if.scoring.engine import LPIPS_SELF
 from dream_if.scoring.test_sets import SetSettings, TestSet
 from dream_if.settings import expected, from_up, read_settings
 from dream_if.yaml_files import read_yaml
 
-__all__ = ["TABLES", "CleanPairs", "CostSettings", "DetectionSettings", "Plan", "read_plan"]
+__all__ = ["TABLES", "CleanPairs", "CostSettings", "DetectionSettings", "TablePlan", "read_plan"]
 
 DEFAULT_METRICS = {
     "2": (*TABLE_METRICS, "LPIPS"),
@@ -58,7 +58,7 @@ class _Corrupted(CleanPairs):
 
 
 @dataclass(frozen=True)
-class _Levels(CleanPairs):
+class _Severity(CleanPairs):
     kinds: list[str] | None = expected(f"a list of names such as {list(KINDS[:2])}")
     levels: list[int] | None = expected("a list of whole numbers such as [1, 2, 3, 4]")
     seed: Any = None
@@ -66,7 +66,7 @@ class _Levels(CleanPairs):
 
 
 @dataclass(frozen=True)
-class _Offsets(CleanPairs):
+class _Shifts(CleanPairs):
     pixels: list[int] | None = expected("a list of whole numbers such as [1, 2, 4, 8]")
 
 
@@ -126,8 +126,8 @@ PARTS: dict[str, type[CleanPairs]] = {
     "2": _Corrupted,
     "3": _Corrupted,
     "5": DetectionSettings,
-    "severity": _Levels,
-    "shift": _Offsets,
+    "severity": _Severity,
+    "shift": _Shifts,
     "efficiency": CostSettings,
 }
 """Table -> what it may be told."""
@@ -137,7 +137,7 @@ SHARED = tuple(entry.name for entry in fields(CleanPairs))
 
 
 @dataclass(frozen=True)
-class Plan:
+class TablePlan:
     """A table before it is computed.
 
     Attributes:
@@ -180,7 +180,7 @@ class Plan:
 
 def read_plan(
     path: Path, table: str, *, data: Path, weights: str | None, device: torch.device, limit: int | None = None
-) -> Plan:
+) -> TablePlan:
     """Read what a table compares, and make sure of all of it before anything is computed.
 
     Args:
@@ -221,7 +221,7 @@ def read_plan(
             f"{path}: metrics: unknown are {', '.join(unknown)}; there are {', '.join((*METRICS, LPIPS_SELF))}."
         )
     conditions = tuple(_conditions(settings, table))
-    plan = Plan(table, ours, rows, images, conditions, metrics, tuple(missing), settings)
+    plan = TablePlan(table, ours, rows, images, conditions, metrics, tuple(missing), settings)
     if table != "efficiency":
         pairs = plan.pairs()
         for row in plan.rows:
@@ -260,14 +260,14 @@ def _conditions(settings: CleanPairs, table: str) -> list[Condition]:
     if isinstance(settings, _Corrupted):
         named = settings.conditions or PAPERS_CONDITIONS[table]
         return [Condition.read(str(name), given) for name, given in named.items()]
-    if isinstance(settings, _Levels):
+    if isinstance(settings, _Severity):
         more = {
             key: value for key, value in (("seed", settings.seed), ("source", settings.source)) if value is not None
         }
         levels = sorted(set(settings.levels or [1, 2, 3, 4]))
         kinds = dict.fromkeys(settings.kinds or KINDS)
         named = {f"{k} {level}": {"kind": k, "level": level, **more} for k in kinds for level in levels}
-    if isinstance(settings, _Offsets):
+    if isinstance(settings, _Shifts):
         pixels = sorted(set(settings.pixels or [1, 2, 4, 8]))
         named = {f"shift {n}": {"kind": "shift", "arguments": {"pixels": n}} for n in pixels}
     return [Condition(), *(Condition.read(name, given) for name, given in named.items())]

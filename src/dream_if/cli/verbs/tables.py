@@ -10,14 +10,14 @@ from rich.console import Console
 from dream_if.cli import network_options
 from dream_if.cli.options import option, positional
 from dream_if.cli.progress import progress_bar
-from dream_if.detection.found_pictures import draw_found
+from dream_if.detection.drawing import draw_found
 from dream_if.detection.runs import DETECTORS, detect_on_fused
 from dream_if.errors import InputError
 from dream_if.inference.fuser import find_device
 from dream_if.machine import choose_threads, use_threads
 from dream_if.reports.ablation import make_ablation
 from dream_if.reports.ablation_document import ablation_document
-from dream_if.reports.ablation_sweeps import expected_runs
+from dream_if.reports.ablation_runs import expected_runs
 from dream_if.reports.best_and_worst import draw_extremes
 from dream_if.reports.comparison import comparison_document
 from dream_if.reports.detection import detection_document
@@ -25,8 +25,8 @@ from dream_if.reports.document import Document
 from dream_if.reports.efficiency import efficiency
 from dream_if.runs.finished import find_runs
 from dream_if.scoring.compare import compare_methods
-from dream_if.scoring.journal import Journal
-from dream_if.scoring.plan import TABLES, Plan, read_plan
+from dream_if.scoring.journal import ScoreJournal
+from dream_if.scoring.plan import TABLES, TablePlan, read_plan
 from dream_if.scoring.statistics import per_image
 from dream_if.storage import make_folder, write_atomically
 
@@ -138,13 +138,13 @@ def _refuse_idle(options: Options) -> None:
             )
 
 
-def _detect(plan: Plan, out: Path, options: Options) -> None:
+def _detect(plan: TablePlan, out: Path, options: Options) -> None:
     """Train and test detectors, and write the table."""
     with progress_bar("fusing and training") as advance:
         results = detect_on_fused(
             plan,
             out,
-            Journal(out / JOURNAL),
+            ScoreJournal(out / JOURNAL),
             detector=options.detector,
             device=find_device(options.device),
             progress=advance,
@@ -158,12 +158,14 @@ def _detect(plan: Plan, out: Path, options: Options) -> None:
     sys.stdout.write(f"Fused images with boxes, for YOLO and COCO: {results.folder}\n")
 
 
-def _compare(plan: Plan, out: Path, options: Options) -> None:
+def _compare(plan: TablePlan, out: Path, options: Options) -> None:
     """Score the methods, and write the table, the scores of single images, and panels."""
     device = find_device(options.device)
     weights = None if options.lpips_weights is None else Path(options.lpips_weights).expanduser()
     with progress_bar("scoring") as advance:
-        scored = compare_methods(plan, Journal(out / JOURNAL), lpips_weights=weights, device=device, progress=advance)
+        scored = compare_methods(
+            plan, ScoreJournal(out / JOURNAL), lpips_weights=weights, device=device, progress=advance
+        )
     for sentence in scored.left_out:
         sys.stderr.write(f"{sentence}\n")
     document = comparison_document(scored)

@@ -11,29 +11,38 @@ from dream_if.errors import InputError
 from dream_if.inference.pictures import Picture
 from dream_if.inference.values import InfraredRange, infrared_values, visible_values
 
-__all__ = ["CHAIN", "MOST", "SUFFERERS", "Damage", "Source"]
+__all__ = ["CHAIN", "DEGRADED", "MOST", "TITLES", "Sliders", "Source"]
 
 Source: TypeAlias = Literal["visible", "infrared"]
-Sufferers: TypeAlias = Literal["both", "visible", "infrared"]
-SUFFERERS: tuple[str, ...] = get_args(Sufferers)
+Degraded: TypeAlias = Literal["both", "visible", "infrared"]
+DEGRADED: tuple[str, ...] = get_args(Degraded)
 
-CHAIN: Mapping[str, type[Degradation]] = {
-    name: KIND_CLASSES[name]
-    for name in (
-        *("haze", "low_light", "over_exposure", "rain"),
-        *("blur", "resize"),
-        *("poisson", "speckle", "gaussian", "stripes", "low_contrast"),
-        "jpeg",
-    )
+TITLES = {
+    "haze": "Haze (visible)",
+    "low_light": "Low light (visible)",
+    "over_exposure": "Over-exposure (visible)",
+    "rain": "Rain",
+    "blur": "Blur",
+    "resize": "Low resolution",
+    "poisson": "Photon noise",
+    "speckle": "Speckle noise",
+    "gaussian": "Gaussian noise",
+    "stripes": "Stripe noise (infrared)",
+    "low_contrast": "Low contrast (infrared)",
+    "jpeg": "JPEG compression",
 }
-"""The kinds by name, in the order in which a picture meets them: before the lens, in it, on the sensor, in the file."""
+"""Kind -> what its slider is called, in the order in which a picture meets them: before the lens, in it, on the sensor,
+in the file."""
+
+CHAIN: Mapping[str, type[Degradation]] = {name: KIND_CLASSES[name] for name in TITLES}
+"""The kinds by name, in this order."""
 
 MOST = min(len(kind.LEVELS) for kind in CHAIN.values())
 """The highest level that there is of every kind; the lowest is 1."""
 
 
 @dataclass(frozen=True)
-class Damage:
+class Sliders:
     """Which degradations the sources suffer.
 
     Attributes:
@@ -47,7 +56,7 @@ class Damage:
     """
 
     levels: Mapping[str, int] = field(default_factory=dict)
-    sources: Sufferers = "both"
+    sources: Degraded = "both"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -56,8 +65,8 @@ class Damage:
                 raise InputError(
                     f"degradation {kind} at level {level}: expected one of {', '.join(CHAIN)}, at 0 to {MOST}."
                 )
-        if self.sources not in SUFFERERS:
-            raise InputError(f"degraded source: expected {', '.join(SUFFERERS)}, got {self.sources!r}.")
+        if self.sources not in DEGRADED:
+            raise InputError(f"degraded source: expected {', '.join(DEGRADED)}, got {self.sources!r}.")
         if not isinstance(self.seed, int):
             raise InputError(f"seed: expected a whole number, got {self.seed!r}.")
 
@@ -66,13 +75,13 @@ class Damage:
         """Names and levels of the kinds that are used, in the order in which they come."""
         return {kind: int(self.levels[kind]) for kind in CHAIN if self.levels.get(kind)}
 
-    def hits(self, source: Source) -> bool:
+    def degrades(self, source: Source) -> bool:
         """Whether this source suffers anything."""
-        befalls = any(source in CHAIN[kind].SOURCES for kind in self.kinds)
-        return befalls and self.sources in ("both", source)
+        suits = any(source in CHAIN[kind].SOURCES for kind in self.kinds)
+        return suits and self.sources in ("both", source)
 
     @torch.no_grad()
-    def done_to(self, picture: Picture, source: Source, span: InfraredRange) -> Picture:
+    def degrade(self, picture: Picture, source: Source, span: InfraredRange) -> Picture:
         """What becomes of a source.
 
         Args:
@@ -87,7 +96,7 @@ class Damage:
         Raises:
             InputError: Its values cannot be used, see `visible_values` and `infrared_values`.
         """
-        if not self.hits(source):
+        if not self.degrades(source):
             return picture
         notes = picture.notes
         if source == "infrared":

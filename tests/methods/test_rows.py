@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from dream_if.baselines import BASELINES
 from dream_if.errors import InputError
-from dream_if.methods.make import make_method
 from dream_if.methods.method import PairId
+from dream_if.methods.rows import make_method
 from dream_if.models import DreamIF
 
 CPU = torch.device("cpu")
@@ -166,7 +166,7 @@ def test_images_made_elsewhere(sources: tuple[Tensor, Tensor], tmp_path: Path) -
     Image.fromarray(255 - pixels).save(folder / "0001.png")
     assert method.key(PLACE) != before
     Image.fromarray(pixels[1:]).save(folder / "0001.png")
-    with pytest.raises(InputError, match="is 31x23, but its sources are 31x24"):
+    with pytest.raises(InputError, match="is 31x23, but its source is 31x24"):
         method.fuse(*sources, PLACE)
     with pytest.raises(InputError, match="for the pair 0002 there is none of its 1 images"):
         method.check("m", [PairId("road", "clean", "0002")])

@@ -1,13 +1,16 @@
-"""Rows and controls of Table 4, the ablation, and which finished run belongs to which of them."""
+"""Rows and controls of Table 4, the ablation: which finished run, and which point of a sweep, belongs to which."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dream_if.errors import InputError
+from dream_if.messages import read_configuration
 from dream_if.runs.files import SHUFFLED
 from dream_if.runs.finished import FoundRuns, Run, refuse_differences
+from dream_if.runs.sweep_grid import expand, read_sweep
 
-__all__ = ["BASE", "CONTROLS", "FULL", "LABELS", "PLAIN", "ROWS", "sort_runs"]
+__all__ = ["BASE", "CONTROLS", "FULL", "LABELS", "PLAIN", "ROWS", "expected_runs", "sort_runs"]
 
 SWITCHES = ("use_rd", "use_ce", "use_se", "frozen_dominance")
 SIZES = ("dim", "num_blocks", "num_refinement_blocks")
@@ -145,3 +148,27 @@ def _shuffled(runs: Mapping[tuple[str, int], Run], ignored: list[str]) -> Runs:
         ignored.append(f"{LABELS[SHUFFLED]} was left out: it is not in the test of {' and '.join(lacking)}.")
         return {}
     return shuffled
+
+
+def expected_runs(path: Path) -> list[tuple[str, int]]:
+    """Row, which is the runs' group, and seed of every point of a sweep, in its order.
+
+    Both are read from the point's parameters: ``group`` and ``seed_everything`` themselves, or the configuration that
+    its parameter ``config`` names, relative to the current folder.
+
+    Raises:
+        InputError: It is no grid, a configuration that it names is missing, or its parameters do not tell row and seed.
+    """
+    return [_row_and_seed(path, point) for point in expand(read_sweep(path))]
+
+
+def _row_and_seed(path: Path, point: Mapping[str, Any]) -> tuple[str, int]:
+    overlay = read_configuration(Path(str(point["config"]))) if "config" in point else {}
+    settings = {**overlay, **point}
+    row, seed = settings.get("group"), settings.get("seed_everything")
+    if not isinstance(row, str) or not isinstance(seed, int) or isinstance(seed, bool):
+        raise InputError(
+            f"{path}: expected points with a row and a seed, as in sweeps/table4.yaml: configurations with a group, "
+            f"and seed_everything; got {', '.join(f'{name} {value}' for name, value in point.items())}."
+        )
+    return row, seed

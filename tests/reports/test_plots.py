@@ -1,4 +1,4 @@
-"""What the plot of Table 4 says about its metrics, and how large it gets."""
+"""What the plots say about its metrics, and how large it gets."""
 
 import io
 import shutil
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from dream_if.reports.ablation import make_ablation
-from dream_if.reports.ablation_plot import _title, seeds_plot
+from dream_if.reports.plots import seeds_plot, with_direction
 from dream_if.runs.finished import find_runs
 
 
@@ -16,7 +16,7 @@ from dream_if.runs.finished import find_runs
     ("higher", "expected"), [(True, "AG, higher is better"), (None, "AG"), (False, "AG, lower is better")]
 )
 def test_a_title_says_which_side_is_better(higher: bool | None, expected: str) -> None:
-    assert _title("AG", higher) == expected
+    assert with_direction("AG", higher) == expected
 
 
 def test_a_panel_is_higher_with_more_rows(write_ablation) -> None:
