@@ -84,6 +84,8 @@ def run_own(name: str, args: Sequence[str]) -> int:
 def main(args: Sequence[str] | None = None) -> int:
     """Run `dream-if` with these arguments, those of the command line by default, and return its exit status."""
     args = list(sys.argv[1:] if args is None else args)
+    if "" not in sys.path:
+        sys.path.append("")  # classes of a user's own are found in the current folder, after all that is installed
     if not args or args[0] in ("-h", "--help"):
         print(USAGE, end="")
         return 0

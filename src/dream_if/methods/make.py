@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dream_if.baselines import BASELINES
-from dream_if.cache_keys import thing_digest
+from dream_if.cache_keys import maker_digest, thing_digest
 from dream_if.errors import InputError
 from dream_if.inference import Fuser, load_network
 from dream_if.inference.weights import digest
@@ -16,6 +16,7 @@ from dream_if.methods.exported import EXPORTED, exported_method
 from dream_if.methods.folder import FusedFolder
 from dream_if.methods.method import Computed, Method
 from dream_if.methods.user_code import instantiate
+from dream_if.models import ForeignNetwork
 
 __all__ = ["SOURCES", "make_method"]
 
@@ -25,7 +26,9 @@ SOURCES = ("visible", "infrared")
 TRAINED = (".ckpt", ".safetensors")
 
 
-def make_method(name: str, given: Any, device: torch.device, weights: str | None = None) -> Method:
+def make_method(
+    name: str, given: Any, device: torch.device, weights: str | None = None, trust_code: bool = False
+) -> Method:
     """A method from what a table's YAML says.
 
     Args:
@@ -35,6 +38,7 @@ def make_method(name: str, given: Any, device: torch.device, weights: str | None
             file; a folder of images, with ``{set}`` in it; or what `load_network` takes.
         device: where it computes.
         weights: what the text ``{weights}`` stands for.
+        trust_code: see `load_network`.
 
     Raises:
         InputError: It is none of these, or cannot be loaded.
@@ -54,12 +58,12 @@ def make_method(name: str, given: Any, device: torch.device, weights: str | None
             if weights is None:
                 raise InputError("{weights} stands for what --weights names, and it is not given")
             given = weights
-        return _of_text(given, device)
+        return _of_text(given, device, trust_code)
     except InputError as error:
         raise InputError(f"methods.{name}: {str(error).rstrip('.')}.") from error
 
 
-def _of_text(text: str, device: torch.device) -> Method:
+def _of_text(text: str, device: torch.device, trust_code: bool) -> Method:
     if text in SOURCES:
         index = SOURCES.index(text)
         made = Computed(lambda *sources: sources[index], text, f"the {text} source alone")
@@ -76,16 +80,20 @@ def _of_text(text: str, device: torch.device) -> Method:
     if "{" in text or (path.is_dir() and not (path / "config.json").is_file()):
         return FusedFolder(text)
     if path.suffix == "" and not path.exists() and not text.startswith((".", "~", "/")) and text.count("/") == 0:
-        return _network(text, device, f" Classical methods are {', '.join(BASELINES)}, {' and '.join(SOURCES)}.")
-    return _network(text, device)
+        return _network(
+            text, device, trust_code, f" Classical methods are {', '.join(BASELINES)}, {' and '.join(SOURCES)}."
+        )
+    return _network(text, device, trust_code)
 
 
-def _network(text: str, device: torch.device, more: str = "") -> Method:
+def _network(text: str, device: torch.device, trust_code: bool, more: str = "") -> Method:
     try:
-        net = load_network(text)
+        net = load_network(text, trust_code=trust_code)
     except InputError as error:
         raise InputError(f"{error}{more}") from error
     key = f"network {digest(net)} float32"
+    if isinstance(net, ForeignNetwork):  # whose code may change beside the same weights
+        key += f" {maker_digest(net.name, net.config.get('init_args', {}))}"
     fuser = Fuser(net, device=str(device), precision="float32")
     return Computed(
         lambda visible, infrared: fuser(visible, infrared, maps=False).image, key, f"network {text}", fuser.net

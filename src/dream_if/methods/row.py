@@ -39,7 +39,13 @@ class Row:
 
 
 def make_rows(
-    methods: Mapping[str, Any], ours: str, restore: Any, where: str, device: torch.device, weights: str | None
+    methods: Mapping[str, Any],
+    ours: str,
+    restore: Any,
+    where: str,
+    device: torch.device,
+    weights: str | None,
+    trust_code: bool = False,
 ) -> tuple[Row, ...]:
     """The rows of a table from what its YAML says.
 
@@ -50,6 +56,7 @@ def make_rows(
         where: key of ``restore``, for messages.
         device: where methods compute.
         weights: what ``{weights}`` stands for.
+        trust_code: see `load_network`.
 
     Returns:
         Ours first; the sources last, unless the methods have them elsewhere; then the rows after restorers.
@@ -61,7 +68,8 @@ def make_rows(
     for source in SOURCES:
         if source not in given.values():
             given[f"{source} alone"] = source
-    rows = [_row(name, given[name], device, weights) for name in [ours, *(name for name in given if name != ours)]]
+    order = [ours, *(name for name in given if name != ours)]
+    rows = [_row(name, given[name], device, weights, trust_code) for name in order]
     for number, entry in enumerate(restore if isinstance(restore, list) else [restore] if restore else []):
         restorer = make_restorer(entry, f"{where}[{number}]", device)
         rows += [
@@ -79,12 +87,12 @@ def make_rows(
     return tuple(rows)
 
 
-def _row(name: str, given: Any, device: torch.device, weights: str | None) -> Row:
+def _row(name: str, given: Any, device: torch.device, weights: str | None, trust_code: bool) -> Row:
     restorer = None
     if isinstance(given, Mapping) and "restore" in given:
         restorer = make_restorer(given["restore"], f"methods.{name}.restore", device)
         given = {key: value for key, value in given.items() if key != "restore"}
-    method = make_method(name, given, device, weights)
+    method = make_method(name, given, device, weights, trust_code)
     if restorer is not None and isinstance(method, FusedFolder):
         raise InputError(f"methods.{name}: images that are fused already cannot be restored first; drop restore.")
     return Row(name, method, restorer)
