@@ -179,7 +179,7 @@ def training_step(settings: dict[str, Any], device: torch.device, batch: int, si
             out = net(visible, infrared)
         terms = loss(out.fused, visible, infrared, out.dominance_visible, out.dominance_infrared, epoch=100)
         optimizer.zero_grad()
-        terms["total"].backward()  # type: ignore[no-untyped-call]
+        terms["total"].backward()
         optimizer.step()
 
     return step

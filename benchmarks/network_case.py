@@ -208,7 +208,7 @@ def worker(settings: dict[str, Any], case: Case, arm: Arm, device: torch.device)
             output = network(visible, infrared)
         maps = output.dominance_visible, output.dominance_infrared
         total = loss(output.fused, visible, infrared, *maps, epoch=LATE)["total"]
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         told = total.detach()[None] if begun else torch.cat([total.detach()[None], norms()])
         begun = True
         optimizer.step()

@@ -63,11 +63,12 @@ class EpochLines(Callback):
         """Say what there is now, and what comes next; nothing where no epoch was left to train."""
         best = getattr(trainer.checkpoint_callback, "best_model_path", "")
         if self._start is not None and best and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector, unseen by mypy
+            trust = " --trust-code" if "class_path" in pl_module.hparams.get("net", {}) else ""
             config = Path(best).parents[1] / "config.yaml"
             rank_zero_info(
                 f"Trained for {duration(time.monotonic() - self._start)}; the best checkpoint is {best}. Next:\n"
                 f"  dream-if test --config {config} --ckpt_path {best}\n"
-                f"  dream-if fuse VISIBLE INFRARED --weights {best}"
+                f"  dream-if fuse VISIBLE INFRARED --weights {best}{trust}"
             )
 
     def _number(self, trainer: Trainer) -> str:

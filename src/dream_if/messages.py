@@ -52,6 +52,7 @@ def explain(message: str, known: Iterable[str] = (), written: Sequence[str] = ()
     def whole(name: str) -> str:
         return next((key for key in written if key == name or key.endswith(f".{name}")), name)
 
+    message = FOR_DEVELOPERS.sub("", message)
     unknown = UNKNOWN.search(message)
     if unknown:
         flag, name = unknown[1], whole(unknown[2])
@@ -67,7 +68,10 @@ def explain(message: str, known: Iterable[str] = (), written: Sequence[str] = ()
         del keys[:-1]  # the innermost says it all
     reasons = dict.fromkeys(line for line in lines if line and not line.startswith(FRAMING))
     wanted = dict.fromkeys(filter(None, map(_wanted, lines)))
-    told = [re.sub("Expected a dot import path string: (.*)", CLASS_HELP, line) for line in reasons]
+    if wanted and any(line.startswith(NO_PATH) for line in reasons):
+        wanted |= {"a path such as package.module.name": None}
+        reasons = {line: None for line in reasons if not line.startswith(NO_PATH)}
+    told = [re.sub(f"{NO_PATH}(.*)", CLASS_HELP, line) for line in reasons]
     got = value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
     text = " ".join(told) if told else f"expected {' or '.join(wanted)}, got {got}." if wanted else message
     return ": ".join([*keys, text])
@@ -80,6 +84,11 @@ UNKNOWN = re.compile(
     r"(?:unrecognized arguments: |Subcommand '\w+' does not accept option '|Option '(?=.*' is not accepted))"
     r"(-*)([^\s'=]+)"
 )
+
+FOR_DEVELOPERS = re.compile(r"[^.\n]*\bset_parsing_settings\b[^.\n]*(\.|$)", re.MULTILINE)
+"""A sentence about what to write in code of ours."""
+
+NO_PATH = "Expected a dot import path string: "
 
 CLASS_HELP = r"\1 is no class that is known here; write its full path, such as torch.optim.AdamW."
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import fields
 from typing import Any, Literal, TypedDict
 
 import torch
@@ -21,9 +20,9 @@ from dream_if.baselines import BASELINES
 from dream_if.compat import unscales_by_itself
 from dream_if.dominance import STATISTICS, ShuffledMaps, dominance_statistics
 from dream_if.errors import InputError
-from dream_if.losses import FusionLoss, LossWeights
-from dream_if.metrics import TABLE_METRICS, fusion_metrics
-from dream_if.models import DreamIF, FusionOutput
+from dream_if.losses import ForeignLoss, FusionLoss
+from dream_if.metrics import TABLE_METRICS, find_metric, fusion_metrics
+from dream_if.models import DreamIF, ForeignNetwork, FusionOutput
 
 __all__ = ["SHUFFLED", "Batch", "FusionTask", "adamw"]
 
@@ -70,12 +69,12 @@ class FusionTask(LightningModule):
     ``test/<set>/<method>/<metric>`` for what it is compared with. Metrics always compare with the clean sources.
 
     Args:
-        net: the fusion network.
-        loss: the training objective.
+        net: the fusion network: `DreamIF`, or any other module as a `ForeignNetwork`; the command line wraps it.
+        loss: the training objective: `FusionLoss`, by default, or any other module that `ForeignLoss` can wrap.
         optimizer: from parameter groups to an optimizer; norms and biases get no weight decay.
         warmup: share of all steps over which the learning rate rises from a hundredth to its full value.
         final_lr: what a cosine lets it fall to by the last step, as a share of its full value.
-        metrics: names of the metrics computed when validating and testing.
+        metrics: the metrics computed when validating and testing, as `dream_if.metrics.find_metric` takes them.
         compare: what `test` scores beside the network, on the same inputs: names of `dream_if.baselines.BASELINES`, and
             ``shuffled``, the network with dominance maps of other images (`dream_if.dominance.ShuffledMaps`).
         dominance_statistics: when validating and testing, also log what the dominance maps say
@@ -89,8 +88,8 @@ class FusionTask(LightningModule):
 
     def __init__(
         self,
-        net: DreamIF,
-        loss: FusionLoss = FusionLoss(),  # noqa: B008  (a plain dataclass, never changed)
+        net: nn.Module,
+        loss: nn.Module | None = None,
         optimizer: OptimizerCallable = adamw,
         warmup: float = 0.02,
         final_lr: float = 0.01,
@@ -106,25 +105,33 @@ class FusionTask(LightningModule):
         unknown = set(compare) - set(BASELINES) - {SHUFFLED}
         if unknown:
             raise InputError(f"compare takes {', '.join(BASELINES)}, {SHUFFLED}; got {', '.join(sorted(unknown))}.")
+        if not isinstance(net, DreamIF | ForeignNetwork):
+            self.save_hyperparameters("net")  # class_path and init_args, if the command line made it
+            if isinstance(self.hparams["net"], nn.Module):
+                path = f"{type(net).__module__}.{type(net).__qualname__}"
+                raise InputError(
+                    f"net is a {path}: give ForeignNetwork.made({path!r}, ...), so that a checkpoint can tell how to "
+                    "make it again."
+                )
+            net = ForeignNetwork(net, self.hparams["net"])
         # Plain values alone, so that a checkpoint loads with weights_only; the rest stands in the run's config.yaml.
         self.save_hyperparameters({"net": net.config, "_instantiator": "lightning.pytorch.cli.instantiate_module"})
         self.net = net
-        self.loss = loss
+        loss = FusionLoss() if loss is None else loss
+        self.loss = loss if isinstance(loss, FusionLoss) else ForeignLoss(loss)
         self.optimizer = optimizer
         self.warmup = warmup
         self.final_lr = final_lr
         net.recompute_blocks(recompute)
         self.compile_mode = compile
-        self.metric_names = tuple(metrics)
+        self.metric_names = tuple(map(find_metric, metrics))
         self.compare = nn.ModuleDict({name: BASELINES[name]() for name in compare if name != SHUFFLED})
-        self.shuffled = SHUFFLED in compare and net.config["use_rd"]
-        self.with_statistics = dominance_statistics and net.config["use_rd"]
+        self.shuffled = SHUFFLED in compare and isinstance(net, DreamIF) and net.has_dominance
+        self.with_statistics = dominance_statistics and net.has_dominance
         self.val_statistics = self._new_statistics()
         self.val_metrics = fusion_metrics(self.metric_names, prefix="val/")
         # Metrics, because Lightning's own mean over processes with unequal shares rounds the number of images.
-        self.val_losses = nn.ModuleDict(
-            {name: MeanMetric() for name in ["total", *(field.name for field in fields(LossWeights))]}
-        )
+        self.val_losses = nn.ModuleDict()  # filled by the terms as they come
         self.test_metrics = nn.ModuleList()
 
     def _new_statistics(self) -> nn.ModuleDict:
@@ -185,10 +192,14 @@ class FusionTask(LightningModule):
         output = self(batch["visible"], batch["infrared"])
         self.val_metrics.update(output.fused, batch["visible_clean"], batch["infrared_clean"])
         self.log_dict(self.val_metrics, batch_size=len(batch["name"]))
+        mean: Any  # a module, to mypy
         for name, term in self.losses(batch, output).items():
-            mean: Any = self.val_losses[name]  # a module, to mypy
+            if name not in self.val_losses:
+                self.val_losses[name] = MeanMetric().to(self.device)
+            mean = self.val_losses[name]
             mean.update(term, weight=len(batch["name"]))
-            self.log("val/loss" if name == "total" else f"val/loss_{name}", mean)
+            logged = "val/loss" if name == "total" else f"val/loss_{name}"
+            self.log(logged, mean, metric_attribute=f"val_losses.{name}")
         statistics = self.statistics(batch, output)
         for name, values in statistics.items():
             mean = self.val_statistics[name]
@@ -259,6 +270,13 @@ class FusionTask(LightningModule):
         """Fuse a batch: the image clamped to [0, 1], and the dominance maps."""
         output = self(batch["visible"], batch["infrared"])
         return output._replace(fused=output.fused.float().clamp(0, 1))
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the network's weights; those of a loss or metric too where it is the one that was trained with."""
+        held = checkpoint["state_dict"]
+        beside = {name: value for name, value in self.state_dict().items() if not name.startswith("net.")}
+        beside = {name: held.get(name, value) for name, value in beside.items()}
+        checkpoint["state_dict"] = {name: held[name] for name in held if name.startswith("net.")} | beside
 
     def configure_gradient_clipping(
         self,

@@ -501,3 +501,21 @@ def test_refuses_what_is_not_one_float_image(image):
     kind = GaussianNoise()
     with pytest.raises(ValueError, match="float image"):
         kind(image, kind.draw(torch.Generator(), (3, 16, 16)))
+
+
+class Salt(Degradation):
+    """A kind that is not ours, with nothing but what it needs."""
+
+    def draw(self, generator: torch.Generator, shape: tuple[int, int, int]) -> dict[str, Tensor]:
+        return {"white": torch.rand(shape, generator=generator) < 0.5}
+
+    def corrupt(self, image: Tensor, draw: dict[str, Tensor]) -> Tensor:
+        return torch.where(draw["white"], 1.0, image)
+
+
+def test_a_kind_of_ones_own_stands_beside_ours() -> None:
+    composition = FixedDegradation([Salt(), Blur(sigma=1.0)])
+    image, code = composition(torch.zeros(3, 16, 16), torch.Generator().manual_seed(0))
+    assert Salt.name == "Salt"
+    assert applied(code) == ("blur", "other")
+    assert 0.2 < float(image.mean()) < 0.8

@@ -278,7 +278,7 @@ class TestRefused:
 def test_weights_are_loaded_once_until_they_change(weights, pair, monkeypatch):
     loads = []
     load = api.load_network
-    monkeypatch.setattr(api, "load_network", lambda given: loads.append(given) or load(given))
+    monkeypatch.setattr(api, "load_network", lambda given, **more: loads.append(given) or load(given, **more))
     api._loaded.cache_clear()
     first = dream_if.fuse(*pair, weights=weights, device="cpu", precision="float32")
     np.testing.assert_array_equal(dream_if.fuse(*pair, weights=weights, device="cpu", precision="float32"), first)

@@ -25,6 +25,7 @@ from dream_if.callbacks import (
     WholeCheckpoints,
     make_output_folder,
 )
+from dream_if.cli.classes import ModelParser, checkpoint_network, named_classes, plain
 from dream_if.cli.launch import check_processes, set_arithmetic, share_cores
 from dream_if.cli.options import OneLineErrors
 from dream_if.compat import verb_settings
@@ -34,14 +35,15 @@ from dream_if.epoch_lines import EpochLines
 from dream_if.errors import InputError
 from dream_if.inference import load_network
 from dream_if.messages import LONGEST, configurations, explain, keys_of, read_configuration
-from dream_if.models import DreamIF
+from dream_if.models import FusionNetwork
+from dream_if.models.foreign import check_trust
 from dream_if.shipped import with_shipped
 from dream_if.task import FusionTask
 
 __all__ = ["FusionCLI", "run_lightning", "settings_of"]
 
 
-class LightningParser(OneLineErrors, LightningArgumentParser):
+class LightningParser(OneLineErrors, ModelParser):
     """Of Lightning's verbs."""
 
 
@@ -84,6 +86,11 @@ class FusionCLI(LightningCLI):
             "the learning rate start anew. A training that was stopped goes on with --ckpt_path, which comes first.",
         )
         parser.add_argument(
+            "--trust-code",
+            action="store_true",
+            help="Import the network's class where a checkpoint or weights name one that is not part of dream-if.",
+        )
+        parser.add_argument(
             "--then_test",
             type=bool,
             default=False,
@@ -103,7 +110,8 @@ class FusionCLI(LightningCLI):
             super().parse_arguments(parser, args)
         except InputError as error:
             written = [key for content in contents for key in keys_of(content)]
-            raise InputError(explain(str(error), verb_settings(self), written)) from error
+            known = [name for name in verb_settings(self) if not name.startswith("model.net.init_args.")]
+            raise InputError(explain(str(error), known, written)) from error
         verb, options = self.config.subcommand, self._settings
         for group in ("model", "model.net", "model.loss", "data", "trainer", "checkpoint", "panels"):
             if not isinstance(options.get(group), Namespace):
@@ -114,16 +122,23 @@ class FusionCLI(LightningCLI):
         if _rename_old(options.model.net):
             rank_zero_info("model.net.joint_dominance: true is now called model.net.dominance: joint; taken for that.")
         self.checkpoint = options.get("ckpt_path")
-        self.start: DreamIF | None = None
-        if self.checkpoint is not None or options.start_from is not None:
+        self.start: FusionNetwork | None = None
+        start = options.start_from if self.checkpoint is None else self.checkpoint
+        if start is None and options.model.net.get("class_path", "").endswith(".DreamIF"):
+            raise InputError("model.net: give the settings of DreamIF themselves, such as dim, without class_path.")
+        if start is not None:
             given = parser.parse_args(args, defaults=False)
             self.asked = options.model.net.clone() if given.get(f"{verb}.model.net") else None
         if self.checkpoint is not None:  # a run that goes on, or is tested, has its start behind it
-            _check_checkpoint(Path(self.checkpoint))
+            held = checkpoint_network(self.checkpoint)
+            if self.asked is None:
+                check_trust(held, self.checkpoint, options.trust_code)
+            elif self.asked.get("class_path") != held.get("class_path"):
+                self._refuse_other_network(held, self.checkpoint)
         elif verb == "fit" and options.start_from is not None:
-            self.start = load_network(options.start_from)
+            self.start = load_network(options.start_from, trust_code=options.trust_code)
             options.model.net = Namespace(**self.start.config)  # type: ignore[no-untyped-call]  # jsonargparse's
-            self._refuse_other_network(options.start_from)
+            self._refuse_other_network(options.model.net, options.start_from)
         elif verb != "fit":
             raise InputError(
                 f"{verb} needs a trained network: name its checkpoint with --ckpt_path, such as "
@@ -143,19 +158,21 @@ class FusionCLI(LightningCLI):
             logger.init_args.group = options.group
         if self.checkpoint is not None:
             _rename_old(options.model.net)
-            self._refuse_other_network(self.checkpoint)
+            self._refuse_other_network(options.model.net, self.checkpoint)
 
-    def _refuse_other_network(self, source: str) -> None:
+    def _refuse_other_network(self, loaded: Any, source: str) -> None:
         """Make sure that the network that was configured, if one was, is that of a checkpoint or of weights."""
-        loaded = self._settings.model.net
-        if self.asked is None or loaded == self.asked:
+        if self.asked is None or plain(loaded) == plain(self.asked):
             return
-        wanted, held = vars(self.asked), vars(loaded)
+        wanted, held = plain(self.asked), plain(loaded)
+        other_class = wanted.get("class_path", "DreamIF"), held.get("class_path", "DreamIF")
         differences = "; ".join(
-            f"{key} is {wanted[key]} in the configuration and {held[key]} in {source}"
-            for key in wanted
-            if wanted[key] != held[key]
+            f"{key} is {wanted.get(key)} in the configuration and {held.get(key)} in {source}"
+            for key in wanted | held
+            if wanted.get(key) != held.get(key)
         )
+        if other_class[0] != other_class[1]:
+            differences = "it is {} in the configuration and {} in {}".format(*other_class, source)
         raise InputError(
             f"{source} holds another network than the one configured: {differences}. Give the configuration it was "
             "trained with (config.yaml in its run's folder), or leave model.net out of the configuration to take its "
@@ -199,7 +216,7 @@ class FusionCLI(LightningCLI):
             )
         if self.subcommand == "fit":
             self._try_optimizer()
-            smallest, crop = self.model.loss.smallest, self.datamodule.crop
+            smallest, crop = getattr(self.model.loss, "smallest", 1), self.datamodule.crop
             if crop < smallest:
                 raise InputError(
                     f"data.crop is {crop}, and the term viff of model.loss needs {smallest} pixels or more: enlarge "
@@ -269,24 +286,15 @@ def _rename_old(net: Namespace) -> bool:
     return bool(joint)
 
 
-def _check_checkpoint(path: Path) -> None:
-    """Make sure that a file is a checkpoint of ours before anything is built."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint. A run keeps its own in <run>/checkpoints/.")
-    try:
-        held = torch.load(path, weights_only=True, map_location="cpu")
-        held["hyper_parameters"]["net"], held["state_dict"]
-    except Exception as error:  # torch names half a dozen kinds for a file that is none of its own
-        raise InputError(f"{path}: not a checkpoint of dream-if, or cut short ({type(error).__name__}).") from error
-
-
 def run_lightning(args: Sequence[str]) -> None:
     """Run one of Lightning's verbs."""
+    words = with_shipped(args)
+    parser = type("Parser", (LightningParser,), {"named": named_classes(words)})
     FusionCLI(
         FusionTask,
         FusionDataModule,
-        args=with_shipped(args),
-        parser_class=LightningParser,
+        args=words,
+        parser_class=parser,
         parser_kwargs={"prog": "dream-if"},
         save_config_callback=RunConfig,
         seed_everything_default=0,

@@ -98,6 +98,8 @@ def main(args: Sequence[str] | None = None) -> int:
     # Read as torch is imported: threads that wait for each other sleep, and leave their cores to others' work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     args = list(sys.argv[1:] if args is None else args)
+    if "" not in sys.path:
+        sys.path.append("")  # classes of a user's own are found in the current folder, after all that is installed
     if not args or args[0] in ("-h", "--help"):
         print(USAGE, end="")
         return 0

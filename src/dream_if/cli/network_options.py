@@ -6,7 +6,7 @@ from dream_if.cli.options import option
 from dream_if.inference.fuser import PRECISIONS, Fuser
 from dream_if.machine import Threads
 
-__all__ = ["device", "max_memory", "precision", "threads", "weights", "where"]
+__all__ = ["device", "max_memory", "precision", "threads", "trust_code", "weights", "where"]
 
 
 def weights() -> Any:
@@ -16,6 +16,11 @@ def weights() -> Any:
         "save_pretrained wrote, or an id of the Hugging Face hub",
         default="small",
     )
+
+
+def trust_code() -> Any:
+    """``--trust-code``."""
+    return option("import the network's class where weights name one that is not part of dream-if", default=False)
 
 
 def device() -> Any:

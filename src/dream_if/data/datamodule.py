@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader
 from dream_if.data.degradations import Composition, degrade_batch
 from dream_if.data.degradations.base import SOURCES, Source
 from dream_if.data.images import to_image, to_tensor
-from dream_if.data.layouts import Layout, Split, find_pairs
+from dream_if.data.layouts import Layout, Split
+from dream_if.data.own_layout import OwnLayout, pairs_of
 from dream_if.data.pairs import Image, PairedImages, PairFiles, PairSource, collate
 from dream_if.data.prepared import PreparedPairs, is_prepared
 from dream_if.data.sampling import Mix, TrainingSampler, WithoutDuplicates
@@ -86,7 +87,8 @@ class FusionDataModule(LightningDataModule):
     function of (seed, epoch, index): no number of workers, devices or samples in a batch changes it.
 
     Args:
-        layout: how the folders are arranged; ``scenes`` generates road scenes and needs no data.
+        layout: how the folders are arranged; ``scenes`` generates road scenes and needs no data. Or a function of your
+            own, ``package.module.name``: of a set's folder and a split, to a list of (visible file, infrared file).
         root: folder of the set, or several to train on and test all together. One that ``dream-if prepare`` wrote is
             recognised, whatever the layout.
         test_root: folder, or several, to test and predict on instead; those of ``root`` if null.
@@ -115,7 +117,7 @@ class FusionDataModule(LightningDataModule):
 
     def __init__(
         self,
-        layout: Layout = "scenes",
+        layout: Layout | OwnLayout = "scenes",
         root: str | list[str] | None = None,
         test_root: str | list[str] | None = None,
         crop: int = 96,
@@ -224,7 +226,7 @@ class FusionDataModule(LightningDataModule):
             count = max(2, self.num_scenes // share)
             return {"scenes": ScenePairs(split, count, self.seed, self.scene_size)}
         return {
-            name: PreparedPairs(root, split) if is_prepared(root) else PairFiles(find_pairs(self.layout, root, split))
+            name: PreparedPairs(root, split) if is_prepared(root) else PairFiles(pairs_of(self.layout, root, split))
             for name, root in roots.items()
         }
 

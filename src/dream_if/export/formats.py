@@ -19,7 +19,7 @@ from torch.export import ExportedProgram
 from dream_if.errors import InputError
 from dream_if.export.graph import FREE_SIZES, INPUTS, OUTPUTS
 from dream_if.inference.weights import digest
-from dream_if.models import DreamIF
+from dream_if.models import FusionNetwork
 
 __all__ = ["FORMATS", "Format", "Runner", "check_packages", "describe", "encode", "find_format", "runner"]
 
@@ -49,7 +49,7 @@ def check_packages(kind: Format) -> None:
         )
 
 
-def describe(net: DreamIF) -> dict[str, str]:
+def describe(net: FusionNetwork) -> dict[str, str]:
     """What an exported file says of itself: the package's version, and the network's settings and `digest`."""
     return {
         "dream_if.version": version("dream-if"),

@@ -5,7 +5,8 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from dream_if.compat import drop_guards, sizes_stay_free
-from dream_if.models import DreamIF
+from dream_if.errors import InputError
+from dream_if.models import DreamIF, FusionNetwork
 from dream_if.models.dream_if import MINIMUM_SIDE
 from dream_if.models.enhancement import halves
 
@@ -18,7 +19,7 @@ EXAMPLE = (2, 40, 56)  # pairs, rows, columns; all different, so that the trace 
 
 
 class ExportedFusion(nn.Module):
-    """`DreamIF` as it is exported: what comes out is a picture, and of the size that went in.
+    """A network as it is exported: what comes out is a picture, and of the size that went in.
 
     Sizes that depend on the input are written here so that they can be proved to be multiples of the network's step: a
     trace then needs no conditions on the sizes. The numbers are those of ``DreamIF.forward``.
@@ -28,7 +29,7 @@ class ExportedFusion(nn.Module):
         dominance: also return the dominance maps at full resolution.
     """
 
-    def __init__(self, net: DreamIF, dominance: bool = False) -> None:
+    def __init__(self, net: FusionNetwork, dominance: bool = False) -> None:
         super().__init__()
         self.net = net
         self.dominance = dominance
@@ -44,6 +45,10 @@ class ExportedFusion(nn.Module):
             The fused images, (B, 3, H, W) in [0, 1]; and with ``dominance`` the maps of the visible and the infrared
             source, (B, 1, H, W) in (0, 1).
         """
+        if not isinstance(self.net, DreamIF):
+            found = self.net(visible, infrared)
+            image = found.fused.clamp(0, 1)
+            return (image, found.dominance_visible[0], found.dominance_infrared[0]) if self.dominance else (image,)
         height, width = visible.shape[-2:]
         sources = torch.cat([visible, infrared.expand(visible.shape)])  # which tells a trace that they are as large
         sources = mirrored(mirrored(sources, 2, self.net.step), 3, self.net.step)
@@ -68,7 +73,7 @@ def cropped(image: Tensor, height: int, width: int) -> Tensor:
     return image.index_select(2, rows).index_select(3, columns)
 
 
-def trace(net: DreamIF, dominance: bool = False) -> ExportedProgram:
+def trace(net: FusionNetwork, dominance: bool = False) -> ExportedProgram:
     """The network as a graph of torch's operators, of which batch, height and width are free.
 
     While it is traced the network knows that it is being compiled, and does not go by strips of rows: a graph would
@@ -79,20 +84,26 @@ def trace(net: DreamIF, dominance: bool = False) -> ExportedProgram:
         dominance: also return the dominance maps; the network must have RD.
 
     Raises:
-        InputError: This torch is too old to trace it.
+        InputError: This torch is too old to trace it, or the code of a foreign network does not allow it.
     """
     count, height, width = EXAMPLE
     # A trace takes a coarsest level of one pixel for one of any image, and such has the smallest one at stride 2.
-    smallest = MINIMUM_SIDE if net.stride == 1 else MINIMUM_SIDE + 1
+    smallest = MINIMUM_SIDE + 1 if isinstance(net, DreamIF) and net.stride == 2 else MINIMUM_SIDE
     sizes = {axis: Dim(name, min=smallest if axis else 1) for axis, name in FREE_SIZES.items()}
     # Else reshaping asks questions of sizes that need not be asked, such as whether 1 is a multiple of the width.
-    with torch.no_grad(), sizes_stay_free():
-        program = torch.export.export(
-            ExportedFusion(net, dominance).eval(),
-            (torch.rand(count, 3, height, width), torch.rand(count, 1, height, width)),
-            dynamic_shapes=dict.fromkeys(INPUTS, sizes),
-            strict=False,
-        )
+    try:
+        with torch.no_grad(), sizes_stay_free():
+            program = torch.export.export(
+                ExportedFusion(net, dominance).eval(),
+                (torch.rand(count, 3, height, width), torch.rand(count, 1, height, width)),
+                dynamic_shapes=dict.fromkeys(INPUTS, sizes),
+                strict=False,
+            )
+    except Exception as error:  # torch names many kinds for what it cannot trace
+        if isinstance(net, DreamIF):
+            raise
+        first = str(error).strip().split("\n")[0]
+        raise InputError(f"{net.name}: torch.export cannot trace its code for free sizes: {first}") from error
     # A convolution asks whether the batch has more than one pair, to choose a layout in memory, which no result
     # depends on; a .pt2 would refuse single pairs for it. What stays says that the two sources are of one size.
     drop_guards(program, "> 1")

@@ -9,7 +9,7 @@ from torch import Tensor
 from dream_if.errors import InputError
 from dream_if.export.formats import Runner
 from dream_if.export.graph import OUTPUTS
-from dream_if.models import DreamIF
+from dream_if.models import FusionNetwork
 
 __all__ = ["LIMIT", "SHAPES", "check_parity", "expected", "largest_differences", "pictures"]
 
@@ -30,7 +30,7 @@ def pictures(count: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     return noisy[:, :3].clamp(0, 1), noisy[:, 3:].clamp(0, 1)
 
 
-def expected(net: DreamIF, visible: Tensor, infrared: Tensor, dominance: bool) -> tuple[Tensor, ...]:
+def expected(net: FusionNetwork, visible: Tensor, infrared: Tensor, dominance: bool) -> tuple[Tensor, ...]:
     """What an exported file ought to return, by the network itself."""
     with torch.inference_mode():
         found = net(visible, infrared)
@@ -39,7 +39,7 @@ def expected(net: DreamIF, visible: Tensor, infrared: Tensor, dominance: bool) -
 
 
 def largest_differences(
-    net: DreamIF, run: Runner, dominance: bool = False
+    net: FusionNetwork, run: Runner, dominance: bool = False
 ) -> Iterator[tuple[tuple[int, int, int], dict[str, float]]]:
     """Compare at each of `SHAPES`.
 
@@ -61,7 +61,7 @@ def largest_differences(
         )
 
 
-def check_parity(net: DreamIF, run: Runner, dominance: bool = False) -> dict[tuple[int, int, int], float]:
+def check_parity(net: FusionNetwork, run: Runner, dominance: bool = False) -> dict[tuple[int, int, int], float]:
     """Make sure that an exported file computes what the network does.
 
     Returns:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from dream_if.figures.drawing import GAP, HEAD, SIDE, Box, Page
-from dream_if.models import DreamIF
+from dream_if.models import FusionNetwork
 
 __all__ = ["MappedScene", "draw_dominance", "map_scene"]
 
@@ -35,7 +35,7 @@ class MappedScene:
 
 @torch.inference_mode()
 def map_scene(
-    net: DreamIF, name: str, visible: npt.NDArray[np.float32], infrared: npt.NDArray[np.float32]
+    net: FusionNetwork, name: str, visible: npt.NDArray[np.float32], infrared: npt.NDArray[np.float32]
 ) -> MappedScene:
     """Run the network on a pair, whole and in float32, and keep its maps.
 

@@ -20,7 +20,7 @@ from dream_if.inference.pictures import MIN_SIZE, Picture, picture_of, read_pict
 from dream_if.inference.values import Colour, InfraredRange
 from dream_if.inference.weights import find_weights, load_network
 from dream_if.inference.writing import check_ending, image_of, write_picture
-from dream_if.models import DreamIF
+from dream_if.models import DreamIF, ForeignNetwork, FusionNetwork
 
 __all__ = ["FusedWithMaps", "fuse", "make_fuser"]
 
@@ -49,7 +49,7 @@ def fuse(
     infrared: Any,
     *,
     out: str | Path | None = None,
-    weights: str | Path | DreamIF | Fuser = "small",
+    weights: str | Path | FusionNetwork | Fuser = "small",
     colour: Colour = "rgb",
     infrared_range: str | tuple[float, float] = "auto",
     dominance: bool = False,
@@ -58,6 +58,7 @@ def fuse(
     max_memory: int | str | None = None,
     batch_size: int = 1,
     allow_missing: bool = False,
+    trust_code: bool = False,
 ) -> Any:
     """Fuse a visible and an infrared picture of one scene, of the same size and registered pixel by pixel.
 
@@ -81,6 +82,7 @@ def fuse(
         batch_size: how many pairs of a batch or list go through the network together; memory grows with it.
         allow_missing: where one source is None, or an item of its list, restore the other: without noise, rain and
             blur as far as the network can, in grey if it is the infrared one.
+        trust_code: whether weights may name a network whose code is not part of this package.
 
     Returns:
         The fused picture in the visible one's kind, type and number of channels (one with ``colour="grey"``), alpha and
@@ -94,9 +96,13 @@ def fuse(
     settings = Settings(colour, InfraredRange.parse(infrared_range))
     if not isinstance(batch_size, int) or batch_size < 1:
         raise InputError(f"batch_size must be a whole number, 1 or more, got {batch_size!r}.")
-    fuser = weights if isinstance(weights, Fuser) else make_fuser(weights, device, precision, max_memory)
+    fuser = (
+        weights
+        if isinstance(weights, Fuser)
+        else make_fuser(weights, device, precision, max_memory, trust_code=trust_code)
+    )
     if dominance and not fuser.has_dominance:
-        raise InputError("this network has no dominance maps (use_rd is false); leave dominance out.")
+        raise InputError("this network has no dominance maps; leave dominance out.")
     given = infrared if visible is None else visible  # whose kind the result has
     several = isinstance(given, list | tuple) or _is_batch(given)
     first = _items(given)
@@ -138,11 +144,12 @@ def fuse(
 
 
 def make_fuser(
-    weights: str | Path | DreamIF = "small",
+    weights: str | Path | FusionNetwork = "small",
     device: str = "auto",
     precision: Precision = "auto",
     max_memory: int | str | None = None,
     compiled: bool = False,
+    trust_code: bool = False,
 ) -> Fuser:
     """A `Fuser` from weights and settings as `fuse` takes them. The last one made from files is kept.
 
@@ -150,11 +157,11 @@ def make_fuser(
         InputError: see `load_network`, `Fuser` and `parse_memory`.
     """
     limit = None if max_memory is None else parse_memory(max_memory)
-    if isinstance(weights, DreamIF):
+    if isinstance(weights, DreamIF | ForeignNetwork):
         return Fuser(weights, device=device, precision=precision, max_memory=limit, compiled=compiled)
     path = find_weights(weights)
     changed = path.stat().st_mtime_ns if path.exists() else 0
-    return _loaded(str(weights), changed, device, precision, limit, compiled)
+    return _loaded(str(weights), changed, device, precision, limit, compiled, trust_code)
 
 
 @lru_cache(maxsize=1)
@@ -165,8 +172,9 @@ def _loaded(
     precision: Precision,
     max_memory: int | None,
     compiled: bool,
+    trust_code: bool,
 ) -> Fuser:
-    net = load_network(weights)
+    net = load_network(weights, trust_code=trust_code)
     return Fuser(net, device=device, precision=precision, max_memory=max_memory, compiled=compiled)
 
 

@@ -12,7 +12,7 @@ from dream_if.errors import InputError
 from dream_if.inference.memory import BETWEEN_TILES, SPARE, bytes_per_pixel
 from dream_if.inference.tiles import SMALLEST, cut, parts, tile_size
 from dream_if.machine import free_memory, return_what_was_freed, used_memory
-from dream_if.models import DreamIF
+from dream_if.models import FusionNetwork
 from dream_if.models.dream_if import check_shapes
 from dream_if.models.tiled import TiledImage, in_tiles
 
@@ -59,7 +59,7 @@ class Fuser:
 
     def __init__(
         self,
-        net: DreamIF,
+        net: FusionNetwork,
         *,
         device: str = "auto",
         precision: Precision = "auto",
@@ -72,7 +72,7 @@ class Fuser:
         self.net = net.eval().to(self.device)
         if compiled:
             self.net.compile()
-        self.has_dominance: bool = net.config["use_rd"]
+        self.has_dominance = net.has_dominance
         value_bytes = 2 if self.precision == "bfloat16" else 4
         strips = self.device.type == "cpu" and not compiled
         self.bytes_per_pixel = bytes_per_pixel(net, value_bytes, strips, self.device.type == "cuda")

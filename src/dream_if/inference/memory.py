@@ -7,8 +7,10 @@ enhancement, and a constant. docs/fuse.md has the resident memory of processes t
 
 import re
 
+import torch
+
 from dream_if.errors import InputError
-from dream_if.models import DreamIF
+from dream_if.models import DreamIF, FusionNetwork
 from dream_if.models.dream_if import PROMPTS
 
 __all__ = ["BETWEEN_TILES", "SPARE", "bytes_per_pixel", "parse_memory"]
@@ -24,6 +26,9 @@ SPARE = 256 * 2**20
 BETWEEN_TILES = 320 * 2**20
 """Bytes more with tiles: what is left in gaps from one to the next. With two threads up to 280 MiB were measured."""
 
+TRIAL = 128
+"""Sides in pixels of the image on which a foreign network is tried."""
+
 MARGIN = 1.05
 """The most by which the growth with the image exceeded the count."""
 
@@ -33,7 +38,7 @@ ON_CUDA = 2.0
 small network in float32 on an H200 (docs/gpu.md)."""
 
 
-def bytes_per_pixel(net: DreamIF, value_bytes: int, strips: bool, cuda: bool = False) -> float:
+def bytes_per_pixel(net: FusionNetwork, value_bytes: int, strips: bool, cuda: bool = False) -> float:
     """Memory that a forward pass takes, by pixel of one pair, beside weights, inputs, outputs and `SPARE`.
 
     Args:
@@ -42,6 +47,8 @@ def bytes_per_pixel(net: DreamIF, value_bytes: int, strips: bool, cuda: bool = F
         strips: whether its blocks go by strips, as on the CPU, or whole.
         cuda: whether it runs on a GPU of CUDA.
     """
+    if not isinstance(net, DreamIF):
+        return MARGIN * value_bytes * _values_per_pixel(net)
     settings = net.config
     dim = settings["dim"]
     prompt = max(8, round(PROMPTS[0][0] * dim / 48 / 8) * 8) if settings["use_se"] else 0
@@ -52,6 +59,25 @@ def bytes_per_pixel(net: DreamIF, value_bytes: int, strips: bool, cuda: bool = F
     sources = 2
     factor = ON_CUDA if cuda else MARGIN
     return factor * sources * channels * value_bytes / settings["stride"] ** 2
+
+
+@torch.inference_mode()
+def _values_per_pixel(net: FusionNetwork) -> float:
+    """How many values all modules within a network return together, by pixel: more than it holds at once."""
+    device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
+    counts: list[int] = []
+    inner = [module for module in net.modules() if not any(True for _ in module.children())]
+    hooks = [
+        module.register_forward_hook(lambda _module, _given, found: counts.append(getattr(found, "numel", int)()))
+        for module in inner
+    ]
+    try:
+        net(torch.zeros(1, 3, TRIAL, TRIAL, device=device), torch.zeros(1, 1, TRIAL, TRIAL, device=device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    sources_and_result = 7
+    return sources_and_result + sum(counts) / TRIAL**2
 
 
 def parse_memory(given: str | int | float) -> int:

@@ -17,7 +17,9 @@ from dream_if.storage import write_atomically
 __all__ = ["publish"]
 
 
-def publish(folder: Path, name: str, out: Path = SHIPPED, *, terms: str = "", commit: str = "") -> Path:
+def publish(
+    folder: Path, name: str, out: Path = SHIPPED, *, terms: str = "", commit: str = "", trust_code: bool = False
+) -> Path:
     """Write the best weights of a run, in half precision, and beside them how they came about.
 
     Half precision halves the file; what a network of float32 loses by it is less than bfloat16 loses in computing.
@@ -28,6 +30,7 @@ def publish(folder: Path, name: str, out: Path = SHIPPED, *, terms: str = "", co
         out: where they go.
         terms: a sentence on the data's licences.
         commit: of the code that trained them.
+        trust_code: see `load_network`.
 
     Returns:
         The path of the weights, ``<name>.safetensors``.
@@ -48,9 +51,9 @@ def publish(folder: Path, name: str, out: Path = SHIPPED, *, terms: str = "", co
     checkpoint = folder / "checkpoints/best.ckpt"
     if not checkpoint.is_file():
         raise InputError(f"{folder}: has no checkpoints/best.ckpt: the training ended before its first validation.")
-    net = load_network(checkpoint).half()
+    net = load_network(checkpoint, trust_code=trust_code).half()
     validation = torch.load(checkpoint, weights_only=True, map_location="cpu", mmap=True).get("validation", {})
-    blob = save({key: tensor.contiguous() for key, tensor in net.state_dict().items()})
+    blob = save({key: tensor.clone(memory_format=torch.contiguous_format) for key, tensor in net.state_dict().items()})
     told = {
         "net": net.config,
         "data": _without_places(config["data"]),

@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from dream_if.errors import InputError
-from dream_if.models import DreamIF
+from dream_if.models import DreamIF, ForeignNetwork, FusionNetwork
+from dream_if.models.foreign import check_trust
 from dream_if.models.shipped import SHIPPED, read_weights, shipped
 
 __all__ = ["digest", "find_weights", "load_network"]
@@ -33,7 +34,7 @@ def find_weights(weights: str | Path) -> Path:
     return beside if beside.is_file() and not path.exists() else path
 
 
-def load_network(weights: str | Path, folder: Path = SHIPPED) -> DreamIF:
+def load_network(weights: str | Path, folder: Path = SHIPPED, *, trust_code: bool = False) -> FusionNetwork:
     """Load a network, on the CPU, in float32, ready to fuse.
 
     Args:
@@ -42,18 +43,21 @@ def load_network(weights: str | Path, folder: Path = SHIPPED) -> DreamIF:
             ``dream-if publish --out`` writes them, with or without its ending; or an id of the Hugging Face hub,
             ``owner/name``.
         folder: where shipped weights are.
+        trust_code: whether a network may be made whose code is not part of this package.
 
     Raises:
-        InputError: There is no such thing, or it holds no network of ours.
+        InputError: There is no such thing, it holds no network, or one of code that is not trusted.
     """
     names = shipped(folder)
     path = find_weights(weights)
+    net: FusionNetwork
     if str(weights) in names:
-        net = _from_settings(folder / f"{weights}.safetensors")
+        net = _from_settings(folder / f"{weights}.safetensors", trust_code)
     elif path.is_dir():
-        net = _from_folder(path)
+        net = _from_folder(path, trust_code)
     elif path.is_file():
-        net = _from_settings(path) if path.suffix == ".safetensors" else _from_checkpoint(path)
+        read = _from_settings if path.suffix == ".safetensors" else _from_checkpoint
+        net = read(path, trust_code)
     elif isinstance(weights, str) and HUB_ID.fullmatch(weights) and not path.parent.is_dir():
         net = _from_hub(weights)
     else:
@@ -66,7 +70,7 @@ def load_network(weights: str | Path, folder: Path = SHIPPED) -> DreamIF:
     return net.eval()
 
 
-def digest(net: DreamIF) -> str:
+def digest(net: FusionNetwork) -> str:
     """Twelve hexadecimal digits that stand for a network's settings and weights, wherever they were loaded from."""
     found = hashlib.sha256(json.dumps(_for_digest(net.config), sort_keys=True).encode())
     for name, tensor in sorted(net.state_dict().items()):
@@ -77,6 +81,8 @@ def digest(net: DreamIF) -> str:
 
 def _for_digest(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as versions before ``dominance`` and ``stride`` had them, so that what these digested stays the same."""
+    if "class_path" in settings:
+        return dict(settings)
     newer = {"dominance": "paper", "frozen_dominance": False, "near_identity": False, "stride": 1}
     kept = {name: value for name, value in settings.items() if name not in newer or value != newer[name]}
     joint = kept.get("dominance") == "joint"
@@ -85,7 +91,7 @@ def _for_digest(settings: Mapping[str, Any]) -> dict[str, Any]:
     return kept | {"joint_dominance": joint}
 
 
-def _from_settings(path: Path) -> DreamIF:
+def _from_settings(path: Path, trust_code: bool) -> FusionNetwork:
     """Tensors in safetensors, and the network's arguments under ``net`` in the JSON beside them."""
     try:
         settings, tensors = read_weights(path)
@@ -93,10 +99,10 @@ def _from_settings(path: Path) -> DreamIF:
         raise InputError(
             f"{path}: not weights with {path.stem}.json beside them that names the network under 'net' ({error})."
         ) from error
-    return _built(settings, tensors, path)
+    return _built(settings, tensors, path, trust_code)
 
 
-def _from_folder(folder: Path) -> DreamIF:
+def _from_folder(folder: Path, trust_code: bool) -> FusionNetwork:
     missing = [name for name in ("config.json", "model.safetensors") if not (folder / name).is_file()]
     if missing:
         raise InputError(
@@ -108,17 +114,17 @@ def _from_folder(folder: Path) -> DreamIF:
         tensors = load_file(folder / "model.safetensors")
     except Exception as error:
         raise InputError(f"{folder}: its config.json or model.safetensors is damaged ({error}).") from error
-    return _built(settings, tensors, folder)
+    return _built(settings, tensors, folder, trust_code)
 
 
-def _from_checkpoint(path: Path) -> DreamIF:
+def _from_checkpoint(path: Path, trust_code: bool) -> FusionNetwork:
     try:
         held = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
         settings = held["hyper_parameters"]["net"]
         tensors = {key.removeprefix("net."): value for key, value in held["state_dict"].items() if key[:4] == "net."}
     except Exception as error:  # torch names half a dozen kinds for a file that is none of its own
         raise InputError(f"{path}: not a checkpoint of dream-if, or cut short ({type(error).__name__}).") from error
-    return _built(settings, tensors, path)
+    return _built(settings, tensors, path, trust_code)
 
 
 def _from_hub(name: str) -> DreamIF:
@@ -129,12 +135,13 @@ def _from_hub(name: str) -> DreamIF:
         raise InputError(f"weights {name!r}: no such folder here, and the Hugging Face hub says: {what[0]}") from error
 
 
-def _built(settings: Any, tensors: Mapping[str, Tensor], path: Path) -> DreamIF:
+def _built(settings: Any, tensors: Mapping[str, Tensor], path: Path, trust_code: bool) -> FusionNetwork:
     """The network of these settings with these tensors, in float32.
 
     Raises:
-        InputError: The two do not fit each other, or a weight is no number.
+        InputError: The two do not fit each other, a weight is no number, or the code is not trusted.
     """
+    check_trust(settings, path, trust_code)
     strange = [name for name, tensor in tensors.items() if not isinstance(tensor, Tensor)]
     if strange:
         raise InputError(f"{path}: {strange[0]} of its weights is no tensor; not a checkpoint of dream-if.")
@@ -145,6 +152,10 @@ def _built(settings: Any, tensors: Mapping[str, Tensor], path: Path) -> DreamIF:
             "training has failed, take an earlier checkpoint."
         )
     try:
+        if "class_path" in settings:
+            own = ForeignNetwork.made(settings["class_path"], **settings.get("init_args", {}))
+            own.load_state_dict(dict(tensors))
+            return own.float()
         blocks = [*settings.get("num_blocks", []), settings.get("num_refinement_blocks", 0)]
         if sum(blocks) > len(tensors):
             raise ValueError(f"{sum(blocks)} blocks are asked for, and there are {len(tensors)} tensors")
@@ -153,6 +164,7 @@ def _built(settings: Any, tensors: Mapping[str, Tensor], path: Path) -> DreamIF:
         # Copies, or the network would live in the file and change with it.
         net.load_state_dict({name: tensor.clone() for name, tensor in tensors.items()}, assign=True)
     except (AttributeError, TypeError, ValueError, RuntimeError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise InputError(f"{path}: its settings and weights are not those of one DreamIF network: {first}") from error
+        first = " ".join(str(error).split()[:40])
+        what = (isinstance(settings, dict) and settings.get("class_path")) or "one DreamIF network"
+        raise InputError(f"{path}: its settings and weights are not those of {what}: {first}") from error
     return net.float().to(memory_format=torch.channels_last)

@@ -7,6 +7,7 @@ from dream_if.losses.dominance_targets import (
     reliability_target,
     trusted_activity_target,
 )
+from dream_if.losses.foreign import ForeignLoss
 from dream_if.losses.metric_forms import qabf_loss, viff_loss
 from dream_if.losses.objective import (
     FusionLoss,
@@ -20,6 +21,7 @@ from dream_if.losses.objective import (
 )
 
 __all__ = [
+    "ForeignLoss",
     "FusionLoss",
     "LossWeights",
     "activity_target",

@@ -5,13 +5,13 @@ whatever the network ran in. Images are (B, 3, H, W) or (B, 1, H, W) in [0, 1]; 
 does not depend on the image's.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from kornia.color import rgb_to_ycbcr
-from torch import Tensor
+from torch import Tensor, nn
 
 from dream_if.errors import InputError
 from dream_if.losses.dominance_targets import (
@@ -71,12 +71,10 @@ class LossWeights:
                 raise InputError(f"The loss weight {name} must be 0 or more, got {value}.")
 
 
-def _warmup_weights() -> LossWeights:
-    return LossWeights(pixel=3.0, gradient=0.0, ssim=1.0, colour=2.0, dominance=20.0)
+WARMUP_WEIGHTS = LossWeights(pixel=3.0, gradient=0.0, ssim=1.0, colour=2.0, dominance=20.0)
 
 
-@dataclass
-class FusionLoss:
+class FusionLoss(nn.Module):
     """The weighted sum of all terms, and each of them by name.
 
     For the first ``warmup_epochs`` the target is the mean of the sources, without a gradient term: an easy start from
@@ -88,16 +86,23 @@ class FusionLoss:
         warmup_epochs: how long it lasts, in epochs.
     """
 
-    weights: LossWeights = field(default_factory=LossWeights)
-    warmup_weights: LossWeights = field(default_factory=_warmup_weights)
-    warmup_epochs: int = 20
+    def __init__(
+        self,
+        weights: LossWeights = LossWeights(),  # noqa: B008  (read, never changed, like the next one)
+        warmup_weights: LossWeights = WARMUP_WEIGHTS,
+        warmup_epochs: int = 20,
+    ) -> None:
+        super().__init__()
+        self.weights = weights
+        self.warmup_weights = warmup_weights
+        self.warmup_epochs = warmup_epochs
 
     @property
     def smallest(self) -> int:
         """The shortest side in pixels of an image that all terms can score."""
         return SMALLEST if self.weights.viff or self.warmup_weights.viff else 1
 
-    def __call__(
+    def forward(
         self,
         fused: Tensor,
         visible: Tensor,

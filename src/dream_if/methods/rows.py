@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from dream_if.baselines import BASELINES
-from dream_if.cache_keys import thing_digest
+from dream_if.cache_keys import maker_digest, thing_digest
 from dream_if.errors import InputError
 from dream_if.inference import Fuser, load_network
 from dream_if.inference.weights import digest
@@ -18,6 +18,7 @@ from dream_if.methods.folder import FusedFolder
 from dream_if.methods.method import Computed, Method, PairId
 from dream_if.methods.restorers import Restorer, make_restorer
 from dream_if.methods.user_code import instantiate
+from dream_if.models import ForeignNetwork
 
 __all__ = ["SOURCES", "Row", "make_method", "make_rows"]
 
@@ -51,7 +52,13 @@ class Row:
 
 
 def make_rows(
-    methods: Mapping[str, Any], ours: str, restore: Any, where: str, device: torch.device, weights: str | None
+    methods: Mapping[str, Any],
+    ours: str,
+    restore: Any,
+    where: str,
+    device: torch.device,
+    weights: str | None,
+    trust_code: bool = False,
 ) -> tuple[Row, ...]:
     """The rows of a table from what its YAML says.
 
@@ -62,6 +69,7 @@ def make_rows(
         where: key of ``restore``, for messages.
         device: where methods compute.
         weights: what ``{weights}`` stands for.
+        trust_code: see `load_network`.
 
     Returns:
         Ours first; the sources last, unless the methods have them elsewhere; then the rows after restorers.
@@ -73,7 +81,8 @@ def make_rows(
     for source in SOURCES:
         if source not in given.values():
             given[f"{source} alone"] = source
-    rows = [_row(name, given[name], device, weights) for name in [ours, *(name for name in given if name != ours)]]
+    order = [ours, *(name for name in given if name != ours)]
+    rows = [_row(name, given[name], device, weights, trust_code) for name in order]
     for number, entry in enumerate(restore if isinstance(restore, list) else [restore] if restore else []):
         restorer = make_restorer(entry, f"{where}[{number}]", device)
         rows += [
@@ -91,18 +100,20 @@ def make_rows(
     return tuple(rows)
 
 
-def _row(name: str, given: Any, device: torch.device, weights: str | None) -> Row:
+def _row(name: str, given: Any, device: torch.device, weights: str | None, trust_code: bool) -> Row:
     restorer = None
     if isinstance(given, Mapping) and "restore" in given:
         restorer = make_restorer(given["restore"], f"methods.{name}.restore", device)
         given = {key: value for key, value in given.items() if key != "restore"}
-    method = make_method(name, given, device, weights)
+    method = make_method(name, given, device, weights, trust_code)
     if restorer is not None and isinstance(method, FusedFolder):
         raise InputError(f"methods.{name}: images that are fused already cannot be restored first; drop restore.")
     return Row(name, method, restorer)
 
 
-def make_method(name: str, given: Any, device: torch.device, weights: str | None = None) -> Method:
+def make_method(
+    name: str, given: Any, device: torch.device, weights: str | None = None, trust_code: bool = False
+) -> Method:
     """A method from what a table's YAML says.
 
     Args:
@@ -112,6 +123,7 @@ def make_method(name: str, given: Any, device: torch.device, weights: str | None
             file; a folder of images, with ``{set}`` in it; or what `load_network` takes.
         device: where it computes.
         weights: what the text ``{weights}`` stands for.
+        trust_code: see `load_network`.
 
     Raises:
         InputError: It is none of these, or cannot be loaded.
@@ -131,12 +143,12 @@ def make_method(name: str, given: Any, device: torch.device, weights: str | None
             if weights is None:
                 raise InputError("{weights} stands for what --weights names, and it is not given")
             given = weights
-        return _of_text(given, device)
+        return _of_text(given, device, trust_code)
     except InputError as error:
         raise InputError(f"methods.{name}: {str(error).rstrip('.')}.") from error
 
 
-def _of_text(text: str, device: torch.device) -> Method:
+def _of_text(text: str, device: torch.device, trust_code: bool) -> Method:
     if text in SOURCES:
         index = SOURCES.index(text)
         made = Computed(lambda *sources: sources[index], text, f"the {text} source alone")
@@ -153,16 +165,20 @@ def _of_text(text: str, device: torch.device) -> Method:
     if "{" in text or (path.is_dir() and not (path / "config.json").is_file()):
         return FusedFolder(text)
     if path.suffix == "" and not path.exists() and not text.startswith((".", "~", "/")) and text.count("/") == 0:
-        return _network(text, device, f" Classical methods are {', '.join(BASELINES)}, {' and '.join(SOURCES)}.")
-    return _network(text, device)
+        return _network(
+            text, device, trust_code, f" Classical methods are {', '.join(BASELINES)}, {' and '.join(SOURCES)}."
+        )
+    return _network(text, device, trust_code)
 
 
-def _network(text: str, device: torch.device, more: str = "") -> Method:
+def _network(text: str, device: torch.device, trust_code: bool, more: str = "") -> Method:
     try:
-        net = load_network(text)
+        net = load_network(text, trust_code=trust_code)
     except InputError as error:
         raise InputError(f"{error}{more}") from error
     key = f"network {digest(net)} float32"
+    if isinstance(net, ForeignNetwork):  # whose code may change beside the same weights
+        key += f" {maker_digest(net.name, net.config.get('init_args', {}))}"
     fuser = Fuser(net, device=str(device), precision="float32")
     return Computed(
         lambda visible, infrared: fuser(visible, infrared, maps=False).image, key, f"network {text}", fuser.net

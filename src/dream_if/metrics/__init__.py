@@ -11,7 +11,16 @@ from dream_if.metrics.agreement import (
 from dream_if.metrics.base import DEFAULT_CONVENTION, FusionMetric
 from dream_if.metrics.catalogue import CODES, CatalogueEntry, catalogue
 from dream_if.metrics.feature_information import FMIDCT, FMIGradient, FMIPixel, FMIWavelet
-from dream_if.metrics.fusion import METRICS, TABLE_METRICS, FusionMetrics, fusion_metrics, metrics_with_convention
+from dream_if.metrics.fusion import (
+    METRICS,
+    TABLE_METRICS,
+    FusionMetrics,
+    find_metric,
+    foreign_metrics,
+    fusion_metrics,
+    metrics_with_convention,
+    register_metric,
+)
 from dream_if.metrics.information import CrossEntropy, MutualInformation, NormalizedMutualInformation, Qncie
 from dream_if.metrics.learned import LPIPS, LPIPSInfrared, LPIPSVisible
 from dream_if.metrics.levels import luminance, quantise
@@ -69,8 +78,11 @@ __all__ = [
     "SpatialFrequency",
     "StandardDeviation",
     "catalogue",
+    "find_metric",
+    "foreign_metrics",
     "fusion_metrics",
     "luminance",
     "metrics_with_convention",
     "quantise",
+    "register_metric",
 ]

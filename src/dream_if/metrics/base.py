@@ -1,5 +1,6 @@
 """`FusionMetric`: what all metric classes share, namely states, conventions and the treatment of undefined images."""
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -38,6 +39,9 @@ class FusionMetric(Metric):
     An image without a finite value (see the class's docstring) is counted in `undefined` and left out of the mean;
     `compute` warns with the count, and gives NaN if nothing is left.
 
+    A metric of your own needs `symbol`, `higher_is_better`, and either `score` or `function`; `register_metric` or its
+    path, ``package.module.Class``, makes it known.
+
     Attributes:
         symbol: the name in tables.
         bounds: the lowest and highest possible value.
@@ -64,11 +68,11 @@ class FusionMetric(Metric):
     higher_is_better: bool
 
     symbol: ClassVar[str]
-    bounds: ClassVar[tuple[float, float]]
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     unit: ClassVar[str] = ""
-    formula: ClassVar[str]
-    citation: ClassVar[str]
-    conventions: ClassVar[Conventions]
+    formula: ClassVar[str] = ""
+    citation: ClassVar[str] = ""
+    conventions: ClassVar[Conventions] = {DEFAULT_CONVENTION: {}}
     function: ClassVar[Callable[..., Tensor]]
     needs_sources: ClassVar[bool] = True
 

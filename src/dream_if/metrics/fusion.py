@@ -2,6 +2,8 @@
 
 import difflib
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,16 @@ from dream_if.metrics.structure import MEFSSIM, MSSSIM, SSIM
 from dream_if.metrics.transfer import Labf, Nabf, PetrovicQabf, Qabf, Qg
 from dream_if.metrics.vif import VIF, VIFF
 
-__all__ = ["METRICS", "TABLE_METRICS", "FusionMetrics", "fusion_metrics", "metrics_with_convention"]
+__all__ = [
+    "METRICS",
+    "TABLE_METRICS",
+    "FusionMetrics",
+    "find_metric",
+    "foreign_metrics",
+    "fusion_metrics",
+    "metrics_with_convention",
+    "register_metric",
+]
 
 _CLASSES: tuple[type[FusionMetric], ...] = (
     *(AverageGradient, SpatialFrequency, Entropy, StandardDeviation, EdgeIntensity),
@@ -44,10 +55,67 @@ _CLASSES: tuple[type[FusionMetric], ...] = (
 )
 
 METRICS: dict[str, type[FusionMetric]] = {metric.symbol: metric for metric in _CLASSES}
-"""Every metric class by its symbol."""
+"""Every metric class by its symbol: ours, and those that `register_metric` or `find_metric` has added."""
+
+ENTRY_POINTS = "dream_if.metrics"
+"""The group of entry points under which an installed package offers metrics by their symbols."""
 
 TABLE_METRICS = ("AG", "SF", "Qabf", "SSIM", "VIFF")
 """The five columns of the tables in the Dream-IF paper."""
+
+
+def register_metric(metric: type[FusionMetric]) -> type[FusionMetric]:
+    """Make a metric known by its symbol. May stand before a class as a decorator.
+
+    Raises:
+        InputError: It is no `FusionMetric` with a symbol and a direction, or another class has its symbol.
+    """
+    if not (isinstance(metric, type) and issubclass(metric, FusionMetric)):
+        raise InputError(f"{metric!r}: expected a class that inherits from dream_if.metrics.FusionMetric.")
+    symbol = getattr(metric, "symbol", "")
+    if not symbol or set(symbol) & set("./") or not isinstance(metric.higher_is_better, bool):
+        raise InputError(
+            f"{metric.__name__}: expected a symbol, text without . and /, and higher_is_better, true or false; got "
+            f"{symbol!r} and {metric.higher_is_better!r}."
+        )
+    there = METRICS.setdefault(symbol, metric)
+    if (there.__module__, there.__qualname__) != (metric.__module__, metric.__qualname__):
+        raise InputError(f"{metric.__name__}: another metric, {there.__name__}, has the symbol {symbol} already.")
+    METRICS[symbol] = metric
+    return metric
+
+
+def find_metric(name: str) -> str:
+    """The symbol of a metric, which is in `METRICS` from then on.
+
+    Args:
+        name: a symbol of ours, of a registered metric or of an entry point of an installed package; or the path of a
+            class, ``package.module.Class``.
+
+    Raises:
+        InputError: There is no such metric, or it cannot be imported.
+    """
+    if name in METRICS:
+        return name
+    offered = entry_points(group=ENTRY_POINTS)
+    try:
+        if name in offered.names:
+            return register_metric(offered[name].load()).symbol
+        module, dot, attribute = name.rpartition(".")
+        if dot:
+            return register_metric(getattr(import_module(module), attribute)).symbol
+    except InputError:
+        raise
+    except Exception as error:  # importing a foreign module may raise anything
+        raise InputError(f"metric {name}: cannot be imported ({type(error).__name__}: {error}).") from error
+    near = difflib.get_close_matches(name, METRICS, n=1, cutoff=0.5)
+    hint = f", did you mean {near[0]}" if near else ""
+    raise InputError(f"no metric is called {name!r}{hint}; there are {', '.join((*METRICS, *offered.names))}")
+
+
+def foreign_metrics(symbols: Sequence[str]) -> list[type[FusionMetric]]:
+    """Those among metrics whose code is not part of this package."""
+    return [METRICS[symbol] for symbol in symbols if symbol in METRICS and METRICS[symbol] not in _CLASSES]
 
 
 class FusionMetrics(MetricCollection):
@@ -95,7 +163,7 @@ def fusion_metrics(
     """A collection of metrics by their symbols.
 
     Args:
-        names: keys of `METRICS`.
+        names: keys of `METRICS`, or what else `find_metric` takes.
         prefix: put before each name in the results, for example "val/".
         convention: one convention for all, see `FusionMetric.conventions`.
         per_image: results are vectors with one value per image, not means.
@@ -111,14 +179,10 @@ def fusion_metrics(
         >>> sorted(metrics.compute())
         ['val/EN', 'val/Qabf']
     """
-    names = [names] if isinstance(names, str) else list(names)
+    names = [find_metric(name) for name in ([names] if isinstance(names, str) else names)]
     offered = set(metrics_with_convention(convention))
     metrics: dict[str, Metric | MetricCollection] = {}
     for name in names:
-        if name not in METRICS:
-            near = difflib.get_close_matches(name, METRICS, n=1, cutoff=0.5)
-            hint = f", did you mean {near[0]}" if near else ""
-            raise InputError(f"no metric is called {name!r}{hint}; there are {', '.join(METRICS)}")
         if name not in offered:
             raise InputError(
                 f"{name} has no convention {convention!r}: that code does not compute it. "

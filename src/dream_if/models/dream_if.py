@@ -174,6 +174,7 @@ class DreamIF(
             )
         self.skip_connections = skip_connections
         self.stride = stride
+        self.has_dominance = use_rd
         channels = 3 * stride**2
         self.encoder = Encoder(dim, num_blocks, num_heads, ffn_expansion, channels)
         self.encoder_infrared = None if shared_encoder else Encoder(dim, num_blocks, num_heads, ffn_expansion, channels)

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from dream_if import baselines, metrics, models
-from dream_if.cache_keys import package_digest
+from dream_if.cache_keys import package_digest, source_digest
 from dream_if.data import degradations
 from dream_if.data.conditions import Condition
 from dream_if.errors import InputError
@@ -101,7 +101,7 @@ def compare_methods(
     """
     symbols, left_out = usable_metrics(plan.metrics, lpips_weights)
     code = package_digest([metrics, baselines, models, degradations])
-    settings = [code, torch.__version__, device.type]
+    settings = [code, torch.__version__, device.type, *map(source_digest, metrics.foreign_metrics(symbols))]
     if lpips_weights is not None and any(symbol.startswith("LPIPS") for symbol in symbols):
         settings.append(file_digest(lpips_weights))
 

@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dream_if import metrics as metrics_package
-from dream_if.cache_keys import package_digest
+from dream_if.cache_keys import package_digest, source_digest
 from dream_if.data.pairs import read_image, to_tensor
 from dream_if.errors import InputError
-from dream_if.metrics import DEFAULT_CONVENTION, METRICS, TABLE_METRICS, fusion_metrics
+from dream_if.metrics import DEFAULT_CONVENTION, METRICS, TABLE_METRICS, find_metric, fusion_metrics
 from dream_if.scoring.engine import Group, ImageBatch, Item, score_groups
 from dream_if.scoring.image_folders import READERS, ImageFile, ImageSet, find_images
 from dream_if.scoring.journal import ScoreJournal
@@ -158,7 +158,7 @@ def evaluate(
         infrared: folder of infrared sources.
         fused: method -> folder of its fused images. The first method is tested against each other one. The source
             folders may be among them: rows of the sources alone belong into every table.
-        metrics: keys of `dream_if.metrics.METRICS`.
+        metrics: as `dream_if.metrics.find_metric` takes them.
         convention: one for all metrics.
         lpips_weights: AlexNet weights, should an LPIPS metric be among them; None for torch's cache, or a download.
         device: where metrics are computed, such as cpu, cuda, or cuda:1; several GPUs with commas between them.
@@ -181,8 +181,7 @@ def evaluate(
             used.
         Unfinished: this share is done, and scores of others are not there yet.
     """
-    symbols = tuple(dict.fromkeys(metrics))
-    _refuse_unknown(symbols, convention, lpips_weights)
+    symbols = _known(metrics, convention, lpips_weights)
     devices = _devices(device, threads)
     if share.of > 1 and out is None:
         raise InputError("--share: needs --out, a folder that all shares write to.")
@@ -204,6 +203,7 @@ def evaluate(
         visible, infrared, fused, resize=resize, progress=None if progress is None else partial(progress, "reading")
     )
     settings = [convention, devices[0].type, torch.__version__, package_digest([metrics_package])]
+    settings += map(source_digest, metrics_package.foreign_metrics(symbols))
     if lpips_weights is not None:
         settings.append(file_digest(lpips_weights))
     # Sums that are split among cores differ in their last digits with the number of them.
@@ -281,13 +281,16 @@ def _read(file: ImageFile, channels: Literal[1, 3], size: tuple[int, int]) -> Te
     return scaled[0].clamp(0, 1)
 
 
-def _refuse_unknown(metrics: Sequence[str], convention: str, lpips_weights: Path | None) -> None:
+def _known(metrics: Sequence[str], convention: str, lpips_weights: Path | None) -> tuple[str, ...]:
+    """The symbols of these metrics, each once."""
     if not metrics:
         raise InputError(f"--metrics: no metric was named; there are {', '.join(METRICS)}.")
     try:
-        fusion_metrics(metrics, convention=convention, per_image=True, lpips_weights=lpips_weights)
+        symbols = tuple(dict.fromkeys(map(find_metric, metrics)))
+        fusion_metrics(symbols, convention=convention, per_image=True, lpips_weights=lpips_weights)
     except ValueError as error:
         raise InputError(f"--metrics {','.join(metrics)} --convention {convention}: {error}.") from error
+    return symbols
 
 
 def _devices(names: str, threads: int) -> list[torch.device]:

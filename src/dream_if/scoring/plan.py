@@ -16,7 +16,7 @@ from dream_if.data.degradations import KINDS
 from dream_if.errors import InputError
 from dream_if.methods.method import PairId
 from dream_if.methods.rows import Row, make_rows
-from dream_if.metrics import METRICS, TABLE_METRICS
+from dream_if.metrics import TABLE_METRICS, find_metric
 from dream_if.scoring.engine import LPIPS_SELF
 from dream_if.scoring.test_sets import SetSettings, TestSet
 from dream_if.settings import expected, from_up, read_settings
@@ -179,7 +179,14 @@ class TablePlan:
 
 
 def read_plan(
-    path: Path, table: str, *, data: Path, weights: str | None, device: torch.device, limit: int | None = None
+    path: Path,
+    table: str,
+    *,
+    data: Path,
+    weights: str | None,
+    device: torch.device,
+    limit: int | None = None,
+    trust_code: bool = False,
 ) -> TablePlan:
     """Read what a table compares, and make sure of all of it before anything is computed.
 
@@ -188,6 +195,7 @@ def read_plan(
         table: one of `TABLES`.
         data: what ``{data}`` stands for in the sets' roots.
         weights: what ``{weights}`` stands for among the methods.
+        trust_code: see `dream_if.inference.load_network`.
         device: where methods compute.
         limit: so many pairs of each set at most.
 
@@ -199,7 +207,8 @@ def read_plan(
     ours = next(iter(methods)) if settings.ours is None else str(settings.ours)
     if ours not in methods:
         raise InputError(f"ours: {ours!r} is none of the methods {', '.join(methods)}.")
-    rows = make_rows(methods, ours, getattr(settings, "restore", None), f"tables.{table}.restore", device, weights)
+    restore = getattr(settings, "restore", None)
+    rows = make_rows(methods, ours, restore, f"tables.{table}.restore", device, weights, trust_code)
     images, missing = {}, []
     for name, given in _named(settings.sets, "sets").items():
         chosen = SetSettings.read(str(name), given, data)
@@ -214,12 +223,11 @@ def read_plan(
         raise InputError(
             f"{path}: none of its sets is there. {'. '.join(missing)}. --data names the folder of all sets."
         )
-    metrics = tuple(dict.fromkeys(settings.metrics or DEFAULT_METRICS.get(table, TABLE_METRICS)))
-    unknown = [metric for metric in metrics if metric not in METRICS and metric != LPIPS_SELF]
-    if unknown:
-        raise InputError(
-            f"{path}: metrics: unknown are {', '.join(unknown)}; there are {', '.join((*METRICS, LPIPS_SELF))}."
-        )
+    asked = settings.metrics or DEFAULT_METRICS.get(table, TABLE_METRICS)
+    try:
+        metrics = tuple(dict.fromkeys(name if name == LPIPS_SELF else find_metric(name) for name in asked))
+    except InputError as error:
+        raise InputError(f"{path}: metrics: {error}, {LPIPS_SELF}.") from error
     conditions = tuple(_conditions(settings, table))
     plan = TablePlan(table, ours, rows, images, conditions, metrics, tuple(missing), settings)
     if table != "efficiency":

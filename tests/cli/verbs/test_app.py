@@ -25,7 +25,7 @@ def test_hosts(run, monkeypatch, host):
         return look_up(name, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", offline)
-    monkeypatch.setattr(app, "make_fuser", lambda *_: pytest.fail("went on"))
+    monkeypatch.setattr(app, "make_fuser", lambda *_, **__: pytest.fail("went on"))
     message = run("app", "--host", host, "--port", "7999").message
     assert message.startswith("--host: expected an address of this machine, such as 127.0.0.1 or 0.0.0.0")
     assert f"got {host!r} (" in message

@@ -223,7 +223,7 @@ class TestDominance:
     def test_a_network_without_maps(self, figure, tiny_net, tmp_path):
         DreamIF(**tiny_net, use_rd=False, use_ce=False, use_se=False).save_pretrained(tmp_path / "net")
         message = figure("--dominance", "--weights", "net", methods=()).message
-        assert message == "--dominance: the network of net has no dominance maps (use_rd is false)."
+        assert message == "--dominance: the network of net has no dominance maps."
 
 
 class TestMistakes:

@@ -28,6 +28,7 @@ class Options:
     """Which network, and where the page is."""
 
     weights: str = network_options.weights()
+    trust_code: bool = network_options.trust_code()
     port: int | None = option(
         f"port to serve the page on; the first free one from {FIRST_PORT} on if left out", default=None, metavar="N"
     )
@@ -58,7 +59,9 @@ def run(options: Options) -> int:
         raise InputError("the page needs Gradio, which is not installed; pip install 'dream-if[app]' brings it.")
     threads = choose_threads(options.threads)
     use_threads(threads)
-    fuser = make_fuser(options.weights, options.device, options.precision, options.max_memory)
+    fuser = make_fuser(
+        options.weights, options.device, options.precision, options.max_memory, trust_code=options.trust_code
+    )
     sys.stderr.write(f"Fusing {network_options.where(fuser, threads)}\n")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops it: what was uploaded is to be deleted
     with tempfile.TemporaryDirectory(prefix="dream-if-app-") as name:

@@ -23,6 +23,7 @@ class Options:
 
     out: str = option("file to write: fused.onnx for ONNX, fused.pt2 for torch", short="-o", metavar="OUT")
     weights: str = network_options.weights()
+    trust_code: bool = network_options.trust_code()
     format: str | None = option("by OUT's ending if left out", default=None, choices=FORMATS)
     dominance: bool = option("let the file return the dominance maps, too", default=False)
     threads: int | None = network_options.threads("threads for the comparison; found out if left out")
@@ -43,9 +44,9 @@ def run(options: Options) -> int:
         raise InputError(f"{out}: is a folder; name a file to write.")
     check_packages(kind)
     use_threads(choose_threads(options.threads))
-    net = load_network(options.weights)
-    if options.dominance and not net.config["use_rd"]:
-        raise InputError(f"--dominance: the network of {options.weights} has no dominance maps (use_rd is false).")
+    net = load_network(options.weights, trust_code=options.trust_code)
+    if options.dominance and not net.has_dominance:
+        raise InputError(f"--dominance: the network of {options.weights} has no dominance maps.")
     make_folder(out.parent)  # before the minute of work, not after it
     sys.stderr.write("Tracing the network, then comparing the file with it: about a minute\n")
     data = encode(trace(net, options.dominance), kind, describe(net))

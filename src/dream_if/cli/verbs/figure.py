@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dream_if.cli import network_options
 from dream_if.cli.options import named_folders, option
 from dream_if.errors import InputError
 from dream_if.figures.comparison import Insets, draw_comparison
@@ -50,6 +51,7 @@ class Options:
     weights: str | None = option(
         "the network for --dominance, as `dream-if fuse` takes it; if left out the shipped small one", default=None
     )
+    trust_code: bool = network_options.trust_code()
     width: float = option("width of a column", default=1.4, metavar="INCHES")
     dpi: float = option("dots per inch of a PNG", default=300)
 
@@ -75,9 +77,9 @@ def run(options: Options) -> int:
         raise InputError(f"--zoom: {', '.join(sorted(unknown))} is no scene of the figure, which has {_listed(pairs)}.")
     if options.dominance:
         weights = options.weights or "small"
-        net = load_network(weights)
-        if not net.config["use_rd"]:
-            raise InputError(f"--dominance: the network of {weights} has no dominance maps (use_rd is false).")
+        net = load_network(weights, trust_code=options.trust_code)
+        if not net.has_dominance:
+            raise InputError(f"--dominance: the network of {weights} has no dominance maps.")
         mapped = [map_scene(net, pair.name, *read_sources(pair)) for pair in pairs]
         draw_dominance(mapped, out, width=options.width, dpi=options.dpi)
     else:

@@ -16,7 +16,7 @@ from dream_if.errors import InputError
 from dream_if.inference.api import make_fuser
 from dream_if.inference.engine import Settings
 from dream_if.inference.folders import JOURNAL, Journal, Report, fuse_files, pair_files, pair_folders
-from dream_if.inference.fuser import Precision
+from dream_if.inference.fuser import Fuser, Precision
 from dream_if.inference.values import COLOURS, Colour, InfraredRange
 from dream_if.inference.weights import digest
 from dream_if.inference.writing import ENDINGS, check_ending
@@ -44,6 +44,7 @@ class Options:
         metavar="OUT",
     )
     weights: str = network_options.weights()
+    trust_code: bool = network_options.trust_code()
     colour: Colour = option(
         "rgb: the network's colours; ycbcr: the visible ones under the fused luminance; grey: no colours. A "
         "visible picture without colours gives one without",
@@ -96,6 +97,18 @@ def _sigterm_ends_in_order() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)  # None where it was not set by Python
 
 
+def _fuser(options: Options) -> Fuser:
+    """The network where and how it is to compute."""
+    return make_fuser(
+        options.weights,
+        options.device,
+        options.precision,
+        options.max_memory,
+        options.compile,
+        options.trust_code,
+    )
+
+
 @_sigterm_ends_in_order()
 def run(options: Options) -> int:
     """Fuse a visible and an infrared picture, two folders of them, or two videos, into pictures of the same size.
@@ -134,9 +147,9 @@ def run(options: Options) -> int:
         check_ending(jobs[0].out)
     threads = choose_threads(options.threads)
     use_threads(threads)
-    fuser = make_fuser(options.weights, options.device, options.precision, options.max_memory, options.compile)
+    fuser = _fuser(options)
     if options.dominance and not fuser.has_dominance:
-        raise InputError(f"--dominance: the network of {options.weights} has no dominance maps (use_rd is false).")
+        raise InputError(f"--dominance: the network of {options.weights} has no dominance maps.")
     sys.stderr.write(f"Fusing {len(jobs)} pair(s) {network_options.where(fuser, threads)}\n")
     journal = Journal(make_folder(out) / JOURNAL) if all(folders) else None
     with progress_bar("fused") as advance:
@@ -182,7 +195,7 @@ def _fuse_videos(options: Options, visible: Path | None, infrared: Path | None, 
     out = pair_files(visible, infrared, out, ".mp4", dominance=False).out
     threads = choose_threads(options.threads)
     use_threads(threads)
-    fuser = make_fuser(options.weights, options.device, options.precision, options.max_memory, options.compile)
+    fuser = _fuser(options)
     sys.stderr.write(f"Fusing two videos {network_options.where(fuser, threads)}\n")
     with progress_bar("fused") as advance:
         report = fuse_videos(

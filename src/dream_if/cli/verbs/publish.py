@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from dream_if.cli import network_options
 from dream_if.cli.options import option, positional
 from dream_if.errors import InputError
 from dream_if.inference.publish import publish
@@ -24,6 +25,7 @@ class Options:
     out: str | None = option(
         "where to; the package's own folder of weights if left out", default=None, metavar="FOLDER"
     )
+    trust_code: bool = network_options.trust_code()
 
 
 def run(options: Options) -> int:
@@ -35,7 +37,14 @@ def run(options: Options) -> int:
     out = SHIPPED if options.out is None else Path(options.out).expanduser()
     if (there := out / f"{options.name}.safetensors").exists() and not options.force:
         raise InputError(f"{there} is there already; choose another --name, or write over it with --force.")
-    path = publish(Path(options.run).expanduser(), options.name, out, terms=options.terms, commit=options.commit)
+    path = publish(
+        Path(options.run).expanduser(),
+        options.name,
+        out,
+        terms=options.terms,
+        commit=options.commit,
+        trust_code=options.trust_code,
+    )
     size = path.stat().st_size / 2**20
     found_by = options.name if options.out is None else path
     sys.stdout.write(

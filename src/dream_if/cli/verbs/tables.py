@@ -68,6 +68,7 @@ class Options:
     )
     data: str = option("what {data} in the YAML file stands for", default="data", metavar="FOLDER")
     weights: str = option("what {weights} in the YAML file stands for, as for dream-if fuse", default="small")
+    trust_code: bool = network_options.trust_code()
     lpips_weights: str | None = option("AlexNet weights for the LPIPS metrics", default=None, metavar="FILE")
     limit: int | None = option("so many pairs of each set, spread over its names", default=None, metavar="N")
     panels: int = option(
@@ -113,6 +114,7 @@ def run(options: Options) -> int:
         weights=options.weights,
         device=device,
         limit=options.limit,
+        trust_code=options.trust_code,
     )
     out = make_folder(Path(options.out or "runs/tables").expanduser())
     for sentence in plan.missing:

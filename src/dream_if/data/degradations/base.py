@@ -14,6 +14,7 @@ __all__ = [
     "ALL_KINDS",
     "FURTHER",
     "KINDS",
+    "OTHER",
     "SOURCES",
     "Degradation",
     "Level",
@@ -31,6 +32,9 @@ FURTHER: tuple[str, ...] = ("low_light", "over_exposure", "low_contrast", "haze"
 
 ALL_KINDS = (*KINDS, *FURTHER)
 """The position is the bit in a degradation code. Append, never reorder: codes may be stored."""
+
+OTHER = "other"
+"""Any kind that is not ours, in a degradation code: the bit after those of `ALL_KINDS`."""
 
 Source = Literal["visible", "infrared"]
 SOURCES: tuple[Source, Source] = ("visible", "infrared")
@@ -83,13 +87,19 @@ class Degradation(nn.Module, ABC):
     corruption can be replayed, and it is the same on every device up to float rounding (for Poisson noise: up to one
     photon in a few pixels, where rounding falls on the other side of a step).
 
-    Subclasses set `name` (one of `ALL_KINDS`) and `LEVELS` and implement `draw` and `corrupt`. Those that by nature
-    apply to one source alone name it in `SOURCES`: compositions leave the other one as it is.
+    Subclasses implement `draw` and `corrupt`. They may set `name`, by default that of the class, and `LEVELS`. Those
+    that by nature apply to one source alone name it in `SOURCES`: compositions leave the other one as it is.
     """
 
     name: str
     SOURCES: tuple[Source, ...] = SOURCES
-    LEVELS: ClassVar[tuple[Mapping[str, Any], ...]]
+    LEVELS: ClassVar[tuple[Mapping[str, Any], ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Give the class a name, if it has none of its own."""
+        super().__init_subclass__(**kwargs)
+        if not hasattr(cls, "name"):
+            cls.name = cls.__name__
 
     def applies_to(self, image: Tensor) -> bool:
         """Whether this kind applies to the source that an image (C, H, W) is of."""
