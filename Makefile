@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install constraints demo reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 reproduce-table5 reproduce-severity reproduce-shift reproduce-efficiency reproduce-beyond weights bench gpu lint test test-slow clean
+.PHONY: help install constraints demo reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 reproduce-table5 reproduce-severity reproduce-shift reproduce-efficiency reproduce-beyond weights bench docs gpu lint test test-slow clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -112,6 +112,9 @@ bench: $(INSTALLED)  ## speed and memory against plain versions, into runs/bench
 	cat runs/bench/metrics.txt
 	$(BIN)/python benchmarks/loader.py --seconds 1 --config experiments/$(if $(shell command -v nvidia-smi),full,small).yaml --out runs/bench/loader.json
 	$(BIN)/python -m benchmarks.network --limit 90 --out runs/bench $(if $(THREADS),--threads $(THREADS))
+
+docs: $(INSTALLED)  ## the site, into build/site; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff check .

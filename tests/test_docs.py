@@ -1,0 +1,68 @@
+"""What the documentation shows can be done: every command of it parses, and the site builds without a broken link."""
+
+import importlib
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dream_if.cli.lightning import settings_of
+from dream_if.cli.main import LIGHTNINGS, OWN
+from dream_if.cli.options import read_options
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands(page: Path) -> Iterator[str]:
+    """The commands in blocks of code, each in one line, without comments and without what only stands for something."""
+    text = page.read_text().replace("\\\n", " ")
+    for line in re.findall(r"^(?: {4,}|\$ |)(dream-if .*)$", text, flags=re.MULTILINE):
+        command = re.sub(r"\s+#.*", "", line).strip()
+        if "..." not in command and "`" not in command and "<" not in command:
+            yield command
+
+
+CASES = [pytest.param(command, id=f"{page.stem}: {command[:60]}") for page in PAGES for command in commands(page)]
+
+
+@pytest.fixture(scope="module")
+def settings() -> set[str]:
+    def names(content: Any, above: str = "") -> Iterator[str]:
+        for key, value in content.items():
+            yield above + key
+            if isinstance(value, dict):
+                yield from names(value, f"{above}{key}.")
+
+    return {*names(settings_of(["fit", "--config", "small"])), "config", "print_config", "help-all", "trust-code"}
+
+
+def test_there_are_commands() -> None:
+    assert len(CASES) > 60
+
+
+@pytest.mark.parametrize("command", CASES)
+def test_a_command_parses(command: str, settings: set[str]) -> None:
+    _, verb, *words = shlex.split(command)
+    if verb in OWN and "--help" not in words:
+        read_options(importlib.import_module(f"dream_if.cli.verbs.{verb}").Options, words, prog=verb, about="")
+    elif verb in LIGHTNINGS:
+        flags = [word[2:].partition("=")[0] for word in words if word.startswith("--")]
+        for flag in flags:
+            whole = [flag, *(flag.rsplit(".", count)[0] for count in range(1, flag.count(".") + 1))]
+            assert flag in settings or flag == "help" or settings & set(whole[1:]) - {"model", "data", "trainer"}, flag
+    else:
+        assert verb in (*OWN, "--help", "--version")
+
+
+def test_the_site_builds(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "DreamIF" in (tmp_path / "site/api/models/index.html").read_text()
