@@ -19,10 +19,10 @@ from torch import Tensor
 from torchmetrics import MetricCollection
 
 from dream_if.inference import Fuser, load_network
+from dream_if.inference.intensity import InfraredRange, infrared_values, luminance, visible_values
 from dream_if.inference.memory import SPARE
 from dream_if.inference.pictures import read_picture
 from dream_if.inference.tiles import cut, tile_size
-from dream_if.inference.values import InfraredRange, infrared_values, luminance, visible_values
 from dream_if.machine import forget_peak, peak_memory, used_memory
 from dream_if.metrics import fusion_metrics
 

@@ -32,11 +32,11 @@ from dream_if.data import FusionDataModule, PairedImages, RandomDegradations
 from dream_if.data.datamodule import one_opencv_thread
 from dream_if.data.degradations import degrade_batch
 from dream_if.data.layouts import detect_layout, find_pairs
+from dream_if.data.loader_timing import DataWait
 from dream_if.data.pairs import collate
 from dream_if.data.prepare import prepare_pairs
 from dream_if.data.prepared import PreparedPairs
 from dream_if.data.scenes import generate_scene
-from dream_if.data.waiting import DataWait
 from dream_if.storage import Pair
 from dream_if.task import FusionTask
 

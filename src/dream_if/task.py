@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, Self, TypedDict
 
 import torch
 from lightning.pytorch import LightningModule
@@ -23,6 +23,7 @@ from dream_if.errors import InputError
 from dream_if.losses import ForeignLoss, FusionLoss
 from dream_if.metrics import TABLE_METRICS, find_metric, fusion_metrics
 from dream_if.models import DreamIF, ForeignNetwork, FusionOutput
+from dream_if.models.foreign import check_trust
 
 __all__ = ["SHUFFLED", "Batch", "FusionTask", "adamw"]
 
@@ -133,6 +134,31 @@ class FusionTask(LightningModule):
         # Metrics, because Lightning's own mean over processes with unequal shares rounds the number of images.
         self.val_losses = nn.ModuleDict()  # filled by the terms as they come
         self.test_metrics = nn.ModuleList()
+
+    @classmethod
+    def load_from_checkpoint(
+        cls, checkpoint_path: Any, map_location: Any = None, *args: Any, trust_code: bool = False, **kwargs: Any
+    ) -> Self:
+        """Load a checkpoint, of this or an older version, with the network in it; arguments as Lightning's.
+
+        Args:
+            checkpoint_path: the file.
+            map_location: where its tensors go.
+            *args: Lightning's.
+            trust_code: also load a network that is code of others, which is imported and run.
+            **kwargs: arguments of the task other than its own.
+
+        Raises:
+            InputError: The network is code of others, and it is not trusted.
+        """
+        if "net" not in kwargs:
+            held = torch.load(checkpoint_path, map_location="cpu", weights_only=True)["hyper_parameters"]["net"]
+            check_trust(held, checkpoint_path, trust_code)
+            foreign = "class_path" in held
+            made = ForeignNetwork.made(held["class_path"], **held.get("init_args", {})) if foreign else DreamIF(**held)
+            # Lightning's own instantiator, which checkpoints name, knows of networks by class_path alone.
+            kwargs |= {"net": made, "_instantiator": None}
+        return super().load_from_checkpoint(checkpoint_path, map_location, *args, **kwargs)
 
     def _new_statistics(self) -> nn.ModuleDict:
         """A mean for each statistic of dominance maps over the images that have it; empty unless asked for."""

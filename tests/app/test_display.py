@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from dream_if.app.display import LONGEST, shown, shown_infrared, shown_map, shown_visible
+from dream_if.inference.intensity import InfraredRange
 from dream_if.inference.pictures import Picture
-from dream_if.inference.values import InfraredRange
 
 
 def test_small_pictures_stay_as_they_are():

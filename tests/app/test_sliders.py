@@ -9,8 +9,8 @@ import torch
 from dream_if.app.sliders import CHAIN, MOST, Sliders
 from dream_if.data.degradations import ALL_KINDS, KIND_CLASSES, sample_generator
 from dream_if.errors import InputError
+from dream_if.inference.intensity import InfraredRange
 from dream_if.inference.pictures import Picture
-from dream_if.inference.values import InfraredRange
 
 AUTO = InfraredRange()
 

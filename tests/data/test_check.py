@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from dream_if.data.alignment import Shift, estimate_shift
-from dream_if.data.check import Finding, check_pairs, format_report
+from dream_if.data.check import check_pairs
+from dream_if.data.check_report import Finding, format_report
 from dream_if.data.layouts import find_pairs
 from dream_if.data.pairs import PairFiles
 from dream_if.errors import InputError

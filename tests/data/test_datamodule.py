@@ -13,8 +13,8 @@ import yaml
 from torch.utils.data import DataLoader, Dataset
 
 from dream_if.data import FixedDegradation, FusionDataModule, RandomDegradations
-from dream_if.data.datamodule import ScenePairs
 from dream_if.data.degradations import GaussianNoise
+from dream_if.data.scene_pairs import ScenePairs
 from dream_if.errors import InputError
 
 TINY = {"layout": "folder", "root": "pairs", "crop": 16, "crops_per_pair": 2, "batch_size": 4, "num_workers": 0}

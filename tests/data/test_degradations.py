@@ -22,7 +22,7 @@ from dream_if.data.degradations import (
     degrade_batch,
     sample_generator,
 )
-from dream_if.data.degradations.kinds import poisson_quantile
+from dream_if.data.degradations.noise import poisson_quantile
 
 ALL = [GaussianNoise, PoissonNoise, SpeckleNoise, Rain, Blur, Resize]
 SHAPE = (3, 48, 40)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dream_if.data.layouts import LAYOUTS, Layout, detect_layout, find_pairs, held_out
+from dream_if.data.layouts import LAYOUTS, Layout, detect_layout, find_pairs
+from dream_if.data.splits import held_out
 from dream_if.errors import InputError
 from dream_if.storage import Pair
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from dream_if.data import FusionDataModule
-from dream_if.data.layouts import SPLITS, find_pairs
+from dream_if.data.layouts import find_pairs
 from dream_if.data.prepare import prepare_pairs
 from dream_if.data.prepared import PreparedPairs
+from dream_if.data.splits import SPLITS
 from dream_if.errors import InputError
 from tests.data.pictures import smooth, write, write_pair
 

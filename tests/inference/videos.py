@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dream_if.inference import Fuser
 from dream_if.inference.engine import Settings
-from dream_if.inference.values import InfraredRange
+from dream_if.inference.intensity import InfraredRange
 from dream_if.models import FusionOutput
 
 av = pytest.importorskip("av", reason="videos need the extra `video`")

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur, rgb_to_grayscale
 
-from dream_if.data.datamodule import ScenePairs
 from dream_if.data.pairs import to_tensor
+from dream_if.data.scene_pairs import ScenePairs
 from dream_if.losses import FusionLoss, LossWeights, qabf_loss, viff_loss
 from dream_if.metrics import functional as F
 

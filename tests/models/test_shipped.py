@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from dream_if.baselines import Average
-from dream_if.data.datamodule import ScenePairs
 from dream_if.data.pairs import to_tensor
+from dream_if.data.scene_pairs import ScenePairs
 from dream_if.metrics import fusion_metrics
 from dream_if.models import DreamIF
 from dream_if.models.shipped import SHIPPED, shipped

@@ -14,8 +14,8 @@ import yaml
 from PIL import Image
 from scipy import ndimage
 
-from dream_if.data.datamodule import ScenePairs
 from dream_if.data.images import read_image
+from dream_if.data.scene_pairs import ScenePairs
 from dream_if.detection import runs as detection_runs
 from dream_if.detection.labels import read_labels, scene_labels
 from dream_if.reports.paper import TABLE_5

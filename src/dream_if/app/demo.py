@@ -15,8 +15,8 @@ from dream_if.decoding import declared_pixels
 from dream_if.errors import InputError
 from dream_if.inference import Fuser
 from dream_if.inference.engine import FusedPicture, Settings, fuse_pictures
+from dream_if.inference.intensity import Colour, InfraredRange
 from dream_if.inference.pictures import Picture, read_picture
-from dream_if.inference.values import Colour, InfraredRange
 from dream_if.inference.writing import write_picture
 
 __all__ = ["MOST_PIXELS", "Demo", "Map", "Outcome"]
@@ -96,7 +96,7 @@ class Demo:
             visible: file of the visible source; None where none was uploaded.
             infrared: likewise.
             sliders: what the sources suffer before.
-            colour: ``rgb``, ``ycbcr`` or ``grey``, see `dream_if.inference.values.coloured`.
+            colour: ``rgb``, ``ycbcr`` or ``grey``, see `dream_if.inference.intensity.coloured`.
             infrared_range: ``auto``, ``percentile``, ``full`` or ``LOW,HIGH``, see `InfraredRange`.
 
         Raises:

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dream_if.inference.engine import quantised
+from dream_if.inference.intensity import InfraredRange, infrared_values, visible_values
 from dream_if.inference.pictures import Picture
-from dream_if.inference.values import InfraredRange, infrared_values, visible_values
 
 __all__ = ["LONGEST", "Shown", "shown", "shown_infrared", "shown_map", "shown_visible"]
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from dream_if.app.display import Shown, shown_infrared, shown_visible
 from dream_if.data.scenes import save_scenes
+from dream_if.inference.intensity import InfraredRange
 from dream_if.inference.pictures import read_picture
-from dream_if.inference.values import InfraredRange
 
 __all__ = ["Example", "make_examples"]
 

@@ -13,7 +13,7 @@ from dream_if.app.examples import Example
 from dream_if.app.offline import OfflineOnly
 from dream_if.app.sliders import CHAIN, DEGRADED, MOST, TITLES, Sliders, Source
 from dream_if.errors import InputError
-from dream_if.inference.values import COLOURS
+from dream_if.inference.intensity import COLOURS
 from dream_if.storage import IMAGE_ENDINGS
 
 __all__ = ["build", "serve"]

@@ -8,8 +8,8 @@ import torch
 
 from dream_if.data.degradations import ALL_KINDS, KIND_CLASSES, Degradation, sample_generator
 from dream_if.errors import InputError
+from dream_if.inference.intensity import InfraredRange, infrared_values, visible_values
 from dream_if.inference.pictures import Picture
-from dream_if.inference.values import InfraredRange, infrared_values, visible_values
 
 __all__ = ["CHAIN", "DEGRADED", "MOST", "TITLES", "Sliders", "Source"]
 

@@ -30,7 +30,7 @@ from dream_if.cli.launch import check_processes, set_arithmetic, share_cores
 from dream_if.cli.options import OneLineErrors
 from dream_if.compat import verb_settings
 from dream_if.data import FusionDataModule
-from dream_if.data.waiting import DataWait
+from dream_if.data.loader_timing import DataWait
 from dream_if.epoch_lines import EpochLines
 from dream_if.errors import InputError
 from dream_if.inference import load_network

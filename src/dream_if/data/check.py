@@ -9,108 +9,30 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from dream_if.data.alignment import Shift, estimate_shift
-from dream_if.data.layouts import SPLITS, Place, assign_splits, detect_layout, locate
+from dream_if.data.check_report import CheckReport, Finding, SplitSummary
+from dream_if.data.layouts import detect_layout, locate
 from dream_if.data.pairs import Image, decode_image
+from dream_if.data.splits import SPLITS, Place, assign_splits
 from dream_if.decoding import alone_if_large
 from dream_if.errors import InputError
 from dream_if.storage import Pair, match
 
-__all__ = ["Finding", "Report", "SplitSummary", "check_pairs", "format_report"]
-
-Kind: TypeAlias = Literal[
-    "layout",
-    "missing_partner",
-    "ambiguous",
-    "unreadable",
-    "unequal_size",
-    "duplicate",
-    "misalignment",
-    "channels",
-    "range",
-]
-_ERRORS: frozenset[Kind] = frozenset({"layout", "missing_partner", "ambiguous", "unreadable", "unequal_size"})
+__all__ = ["check_pairs"]
 
 _MIN_GAIN = 2.0  # by which it must exceed no shift at all before it is reported
 _PAIR_SHIFT = 4.0  # pixels; smaller shifts of one pair are within what parallax and blur do
+
 _SPLIT_SHIFT = 2.0  # pixels; many pairs agreeing make a smaller one believable
 _SPLIT_PAIRS = 5
+
 _SPLIT_SHARE = 0.6
 _SPLIT_AGREEMENT = 1.5  # pixels
-
-
-class Finding(NamedTuple):
-    """One thing that is wrong: where it is (split and name, or a folder), what kind it is, and a sentence."""
-
-    kind: Kind
-    where: str
-    message: str
-
-    @property
-    def is_error(self) -> bool:
-        """Whether it stops a training or a test; the rest is a warning."""
-        return self.kind in _ERRORS
-
-
-@dataclass(frozen=True)
-class SplitSummary:
-    """What the readable files of one split are.
-
-    Attributes:
-        pairs: Number of pairs, readable or not.
-        sizes: (width, height) in pixels -> number of pairs of equal size.
-        visible: Such as ``"8 bit, RGB"`` -> number of files.
-        infrared: Such as ``"8 bit, 1 channel"`` -> number of files.
-        estimated: Number of pairs whose alignment was looked at.
-        shifts: The confident estimates among them.
-    """
-
-    pairs: int
-    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
-    visible: Counter[str] = field(default_factory=Counter)
-    infrared: Counter[str] = field(default_factory=Counter)
-    estimated: int = 0
-    shifts: tuple[Shift, ...] = ()
-
-    @property
-    def median_shift(self) -> tuple[float, float] | None:
-        """Median (right, down) over the confident estimates in pixels; None where there is none."""
-        if not self.shifts:
-            return None
-        right, down = np.median([(shift.right, shift.down) for shift in self.shifts], axis=0)
-        return float(right), float(down)
-
-
-@dataclass(frozen=True)
-class Report:
-    """Everything :func:`check_pairs` found."""
-
-    root: Path
-    layout: str
-    guessed: bool
-    splits: dict[Place, SplitSummary]
-    findings: tuple[Finding, ...]
-
-    @property
-    def errors(self) -> list[Finding]:
-        """What stops a training or a test."""
-        return [finding for finding in self.findings if finding.is_error]
-
-    @property
-    def warnings(self) -> list[Finding]:
-        """What is worth a look."""
-        return [finding for finding in self.findings if not finding.is_error]
-
-    @property
-    def problems(self) -> bool:
-        """Whether there is any error: the command then exits with status 1."""
-        return bool(self.errors)
 
 
 class _Facts(NamedTuple):
@@ -275,7 +197,7 @@ def check_pairs(
     *,
     align_at_most: int = 200,
     progress: Callable[[int, int], None] | None = None,
-) -> Report:
+) -> CheckReport:
     """Look at every pair of a set and list all that is wrong.
 
     Args:
@@ -318,51 +240,4 @@ def check_pairs(
         )
         findings += _split_shift(split, summaries[split])
     findings += _across_splits(facts)
-    return Report(root, known, guessed, summaries, tuple(findings))
-
-
-def _counted(counter: Counter[str]) -> str:
-    return ", ".join(f"{what}: {count}" for what, count in counter.most_common()) or "none readable"
-
-
-def _sizes(sizes: Counter[tuple[int, int]]) -> str:
-    if not sizes:
-        return "none readable"
-    (width, height), count = sizes.most_common(1)[0]
-    if len(sizes) == 1:
-        return f"all {width}x{height}"
-    widths, heights = zip(*sizes, strict=True)
-    return (
-        f"{len(sizes)} different, width {min(widths)} to {max(widths)}, height {min(heights)} to {max(heights)}, most "
-        f"often {width}x{height} ({count})"
-    )
-
-
-def format_report(report: Report) -> str:
-    """The report as text for a terminal.
-
-    Args:
-        report: What :func:`check_pairs` returned.
-
-    Returns:
-        Several lines without a final line break: the splits, then errors, then warnings, then the count of both.
-    """
-    lines = [f"{report.root}: layout '{report.layout}'{' (guessed)' if report.guessed else ''}"]
-    for split, summary in report.splits.items():
-        median = summary.median_shift
-        alignment = f"estimated for {summary.estimated} pair(s), confident for {len(summary.shifts)}"
-        if median is not None:
-            alignment += f"; median shift of the infrared image: {Shift(*median, gain=0.0)}"
-        lines += [
-            f"{split}: {summary.pairs} pair(s)",
-            f"  sizes      {_sizes(summary.sizes)}",
-            f"  visible    {_counted(summary.visible)}",
-            f"  infrared   {_counted(summary.infrared)}",
-            f"  alignment  {alignment}",
-        ]
-    for title, findings in (("errors", report.errors), ("warnings", report.warnings)):
-        if findings:
-            lines.append(f"{title}:")
-            lines += [f"  {finding.where}: {finding.message}" for finding in findings]
-    lines.append(f"{len(report.errors)} error(s), {len(report.warnings)} warning(s)")
-    return "\n".join(lines)
+    return CheckReport(root, known, guessed, summaries, tuple(findings))

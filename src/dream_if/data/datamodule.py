@@ -2,12 +2,10 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 import cv2
-import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
@@ -15,49 +13,17 @@ from torch.utils.data import DataLoader
 from dream_if.data.degradations import Composition, degrade_batch
 from dream_if.data.degradations.base import SOURCES, Source
 from dream_if.data.images import to_image, to_tensor
-from dream_if.data.layouts import Layout, Split
+from dream_if.data.layouts import Layout
+from dream_if.data.loader_timing import TimedLoader
 from dream_if.data.own_layout import OwnLayout, pairs_of
 from dream_if.data.pairs import Image, PairedImages, PairFiles, PairSource, collate
 from dream_if.data.prepared import PreparedPairs, is_prepared
 from dream_if.data.sampling import Mix, TrainingSampler, WithoutDuplicates
-from dream_if.data.scenes import generate_scene
-from dream_if.data.waiting import TimedLoader
+from dream_if.data.scene_pairs import ScenePairs
+from dream_if.data.splits import Split
 from dream_if.errors import InputError
 
-__all__ = ["FusionDataModule", "ScenePairs"]
-
-
-@lru_cache(maxsize=256)  # a scene costs more to paint than a file to decode, and every epoch asks again
-def _scene(seed: int, index: int, size: tuple[int, int]) -> tuple[Image, Image]:
-    scene = generate_scene(seed, index, size)
-    return scene.visible, scene.infrared[:, :, np.newaxis]
-
-
-class ScenePairs:
-    """Generated scenes as a source of pairs; the splits share no scene.
-
-    Args:
-        split: which split.
-        count: how many scenes it has.
-        seed: of the scenes.
-        size: height and width in pixels.
-    """
-
-    FIRST: dict[Split, int] = {"train": 0, "val": 1_000_000, "test": 2_000_000}  # noqa: RUF012  (read only)
-
-    def __init__(self, split: Split, count: int, seed: int, size: tuple[int, int]) -> None:
-        self.first = self.FIRST[split]
-        self.count = count
-        self.seed = seed
-        self.size = size
-
-    def __len__(self) -> int:
-        """How many scenes."""
-        return self.count
-
-    def read(self, position: int) -> tuple[Image, Image, str]:
-        """Visible (H, W, 3), infrared (H, W, 1), both uint8, and the scene's name."""
-        return *_scene(self.seed, self.first + position, self.size), f"scene_{position:05d}"
+__all__ = ["FusionDataModule", "one_opencv_thread"]
 
 
 class _Joined:

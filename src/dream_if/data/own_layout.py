@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from dream_if.data.layouts import Layout, Split, find_pairs
+from dream_if.data.layouts import Layout, find_pairs
+from dream_if.data.splits import Split
 from dream_if.errors import InputError
 from dream_if.storage import Pair
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dream_if.data.images import Image
-from dream_if.data.layouts import SPLITS, Split, assign_splits, detect_layout, find_pairs, locate
+from dream_if.data.layouts import detect_layout, find_pairs, locate
 from dream_if.data.pairs import PairFiles
 from dream_if.data.prepared import (
     ALIGNMENT,
@@ -23,6 +23,7 @@ from dream_if.data.prepared import (
     read_manifest,
     serialise,
 )
+from dream_if.data.splits import SPLITS, Split, assign_splits
 from dream_if.errors import InputError
 from dream_if.machine import choose_threads
 from dream_if.storage import Pair, atomic_folder, match, refuse_used_folder

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dream_if.data.images import Image
-from dream_if.data.layouts import SPLITS, Split
+from dream_if.data.splits import SPLITS, Split
 from dream_if.errors import InputError
 
 __all__ = [

@@ -13,7 +13,7 @@ import yaml
 from torch import Tensor
 from torchvision.ops import box_convert
 
-from dream_if.data.layouts import Split
+from dream_if.data.splits import Split
 from dream_if.detection.labels import Boxes
 from dream_if.detection.training import Detections
 from dream_if.errors import InputError

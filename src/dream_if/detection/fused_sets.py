@@ -14,9 +14,9 @@ from PIL.PngImagePlugin import PngInfo
 from dream_if import baselines, models
 from dream_if.cache_keys import package_digest
 from dream_if.data.conditions import CLEAN, Condition
-from dream_if.data.layouts import Split
 from dream_if.data.pairs import read_image, to_tensor
 from dream_if.data.sampling import spread_evenly
+from dream_if.data.splits import Split
 from dream_if.detection.files import image_file, write_data_yaml, write_labels
 from dream_if.detection.labels import Boxes, class_names, label_files, read_labels, scene_labels
 from dream_if.detection.training import Example

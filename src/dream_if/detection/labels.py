@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 from torchvision.ops import clip_boxes_to_image
 
-from dream_if.data.datamodule import ScenePairs
-from dream_if.data.layouts import Split
+from dream_if.data.scene_pairs import ScenePairs
 from dream_if.data.scenes import LABELS, generate_scene
+from dream_if.data.splits import Split
 from dream_if.errors import InputError
 
 __all__ = ["CLASSES", "Boxes", "class_names", "label_files", "read_labels", "scene_labels"]

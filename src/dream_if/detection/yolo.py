@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torchvision.ops import box_convert
 
-from dream_if.data.layouts import Split
+from dream_if.data.splits import Split
 from dream_if.detection.training import Detections
 from dream_if.errors import InputError
 

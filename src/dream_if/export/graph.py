@@ -7,7 +7,7 @@ from torch.export import Dim, ExportedProgram
 from dream_if.compat import drop_guards, sizes_stay_free
 from dream_if.errors import InputError
 from dream_if.models import DreamIF, FusionNetwork
-from dream_if.models.dream_if import MINIMUM_SIDE
+from dream_if.models.contract import MINIMUM_SIDE
 from dream_if.models.enhancement import halves
 
 __all__ = ["FREE_SIZES", "INPUTS", "OUTPUTS", "ExportedFusion", "trace"]

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from dream_if.errors import InputError
 from dream_if.figures.comparison import SceneRow
 from dream_if.inference.engine import check_pair
+from dream_if.inference.intensity import InfraredRange, infrared_values, visible_values
 from dream_if.inference.pictures import read_picture
-from dream_if.inference.values import InfraredRange, infrared_values, visible_values
 from dream_if.storage import Pair, match
 
 __all__ = ["MOST", "SOURCES", "choose_pairs", "read_scenes", "read_sources"]

@@ -15,9 +15,9 @@ from dream_if.errors import InputError
 from dream_if.inference.engine import FusedPicture, Settings, check_pair, fuse_pictures, quantised
 from dream_if.inference.folders import check_output
 from dream_if.inference.fuser import Fuser, Precision
+from dream_if.inference.intensity import Colour, InfraredRange
 from dream_if.inference.memory import parse_memory
 from dream_if.inference.pictures import MIN_SIZE, Picture, picture_of, read_picture
-from dream_if.inference.values import Colour, InfraredRange
 from dream_if.inference.weights import find_weights, load_network
 from dream_if.inference.writing import check_ending, image_of, write_picture
 from dream_if.models import DreamIF, ForeignNetwork, FusionNetwork

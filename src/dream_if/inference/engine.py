@@ -11,8 +11,8 @@ from torch import Tensor
 
 from dream_if.errors import InputError
 from dream_if.inference.fuser import Fuser
+from dream_if.inference.intensity import COLOURS, Colour, InfraredRange, coloured, infrared_values, visible_values
 from dream_if.inference.pictures import Picture
-from dream_if.inference.values import COLOURS, Colour, InfraredRange, coloured, infrared_values, visible_values
 
 __all__ = ["FusedPicture", "Settings", "check_pair", "fuse_pictures", "quantised"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from dream_if.inference.values import LUMA
+from dream_if.inference.intensity import LUMA
 
 __all__ = ["Flicker"]
 

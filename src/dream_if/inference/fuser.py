@@ -13,7 +13,7 @@ from dream_if.inference.memory import BETWEEN_TILES, SPARE, bytes_per_pixel
 from dream_if.inference.tiles import SMALLEST, cut, parts, tile_size
 from dream_if.machine import free_memory, return_what_was_freed, used_memory
 from dream_if.models import FusionNetwork
-from dream_if.models.dream_if import check_shapes
+from dream_if.models.contract import check_shapes
 from dream_if.models.tiled import TiledImage, in_tiles
 
 __all__ = ["PRECISIONS", "Fused", "Fuser", "Precision"]

@@ -13,8 +13,8 @@ from dream_if.errors import InputError
 from dream_if.inference.engine import Settings, fuse_pictures
 from dream_if.inference.flicker import Flicker
 from dream_if.inference.fuser import Fuser
+from dream_if.inference.intensity import PERCENTILES, InfraredRange, infrared_values, visible_values
 from dream_if.inference.pictures import MIN_SIZE
-from dream_if.inference.values import PERCENTILES, InfraredRange, infrared_values, visible_values
 from dream_if.inference.video_reading import Frame, Video
 from dream_if.inference.video_writing import VideoWriter, choose_codec
 from dream_if.storage import atomic_file

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self, cast, final, get_args
+from typing import Any, Literal, Self, cast, final, get_args
 
 import torch
 import torch.nn.functional as F
@@ -13,34 +13,17 @@ from torch import Tensor, nn
 
 from dream_if.compat import hub_settings
 from dream_if.errors import InputError
+from dream_if.models.contract import FusionOutput, check_shapes
 from dream_if.models.enhancement import Dominance, RelativeEnhancement, WeighedSum, halves
 from dream_if.models.restormer import Downsample, PatchEmbedding, Upsample, blocks
 from dream_if.models.shipped import SHIPPED, read_weights, shipped
 from dream_if.models.tiled import in_tiles
 from dream_if.models.transformer_block import TransformerBlock
 
-__all__ = ["DreamIF", "FusionOutput"]
+__all__ = ["DreamIF"]
 
 # PromptIR's prompts at the full width of 48, by level from full resolution down: channels, and height = width.
 PROMPTS = ((64, 64), (128, 32), (320, 16))
-MINIMUM_SIDE = 16  # pixels; three halvings leave two, which is as little as a 3x3 convolution has use for
-
-
-class FusionOutput(NamedTuple):
-    """What `DreamIF` returns.
-
-    Attributes:
-        fused: (B, 3, H, W), near [0, 1] but not clamped, so that gradients pass everywhere; in the parameters'
-            precision, also under autocast.
-        dominance_visible: maps (B, 1, h, w) in (0, 1), at 1, 1/2 and 1/4 of the image's size, one for each level of
-            the decoder; with ``dominance: weighing`` the fusion weight, at full size, comes before them. Empty
-            without RD.
-        dominance_infrared: likewise for the infrared source.
-    """
-
-    fused: Tensor
-    dominance_visible: tuple[Tensor, ...]
-    dominance_infrared: tuple[Tensor, ...]
 
 
 class Encoder(nn.Module):
@@ -341,14 +324,3 @@ class DreamIF(
         visible, infrared = halves(sources)
         pyramids = zip(self.encoder(visible), self.encoder_infrared(infrared), strict=True)
         return [torch.cat(pair) for pair in pyramids]
-
-
-def check_shapes(visible: Tensor, infrared: Tensor) -> None:
-    """Raise InputError, with both shapes, unless this is a batch of pairs that the network takes."""
-    batch, _, height, width = visible.shape if visible.ndim == 4 else (0, 0, 0, 0)
-    expected = (batch, 3, height, width), (batch, 1, height, width)
-    if (tuple(visible.shape), tuple(infrared.shape)) != expected or min(height, width) < MINIMUM_SIDE:
-        raise InputError(
-            f"DreamIF takes visible (B, 3, H, W) and infrared (B, 1, H, W) with H and W at least {MINIMUM_SIDE}, "
-            f"got {tuple(visible.shape)} and {tuple(infrared.shape)}."
-        )

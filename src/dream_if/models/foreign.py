@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from dream_if.errors import InputError
 from dream_if.messages import explain
-from dream_if.models.dream_if import DreamIF, FusionOutput, check_shapes
+from dream_if.models.contract import FusionOutput, check_shapes
+from dream_if.models.dream_if import DreamIF
 
 __all__ = ["ForeignNetwork", "FusionNetwork", "check_trust"]
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dream_if.data.conditions import Condition, under
-from dream_if.data.datamodule import ScenePairs
-from dream_if.data.layouts import LAYOUTS, SPLITS, Layout, Split, find_pairs
+from dream_if.data.layouts import LAYOUTS, Layout, find_pairs
 from dream_if.data.pairs import PairedImages, PairFiles, PairSource, Sample, collate
 from dream_if.data.prepared import PreparedPairs, is_prepared
 from dream_if.data.sampling import spread_evenly
+from dream_if.data.scene_pairs import ScenePairs
 from dream_if.data.scenes import MIN_SIZE
+from dream_if.data.splits import SPLITS, Split
 from dream_if.errors import InputError
 from dream_if.settings import expected, from_up, read_settings
 

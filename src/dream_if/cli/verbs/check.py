@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dream_if.cli.options import option, positional
-from dream_if.data.check import check_pairs, format_report
+from dream_if.data.check import check_pairs
+from dream_if.data.check_report import format_report
 from dream_if.data.prepared import describe, find_damage, is_prepared, read_manifest
 
 __all__ = ["Options", "run"]

@@ -17,7 +17,7 @@ from dream_if.inference.api import make_fuser
 from dream_if.inference.engine import Settings
 from dream_if.inference.folders import JOURNAL, Journal, Report, fuse_files, pair_files, pair_folders
 from dream_if.inference.fuser import Fuser, Precision
-from dream_if.inference.values import COLOURS, Colour, InfraredRange
+from dream_if.inference.intensity import COLOURS, Colour, InfraredRange
 from dream_if.inference.weights import digest
 from dream_if.inference.writing import ENDINGS, check_ending
 from dream_if.machine import choose_threads, use_threads

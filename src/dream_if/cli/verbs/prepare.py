@@ -5,9 +5,9 @@ from pathlib import Path
 
 from dream_if.cli.options import option, positional
 from dream_if.cli.progress import progress_bar
-from dream_if.data.layouts import Split
 from dream_if.data.prepare import prepare_pairs
 from dream_if.data.prepared import describe
+from dream_if.data.splits import Split
 
 __all__ = ["Options", "run"]
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from dream_if.errors import InputError
+from dream_if.inference.intensity import InfraredRange, coloured, infrared_values, luminance, visible_values
 from dream_if.inference.pictures import Picture
-from dream_if.inference.values import InfraredRange, coloured, infrared_values, luminance, visible_values
 
 
 def picture(values: np.ndarray) -> Picture:

@@ -15,7 +15,7 @@ import torch
 import yaml
 from PIL import Image
 
-from dream_if.callbacks import _table
+from dream_if.callbacks.records import _table
 from dream_if.errors import InputError
 from dream_if.figures import panel
 from dream_if.storage import write_atomically

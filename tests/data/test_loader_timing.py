@@ -7,8 +7,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.utils.data import DataLoader, Dataset
 
-from dream_if.data import waiting
-from dream_if.data.waiting import DataWait, TimedLoader
+from dream_if.data import loader_timing
+from dream_if.data.loader_timing import DataWait, TimedLoader
 
 
 class Clock:
@@ -24,7 +24,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(waiting, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    monkeypatch.setattr(loader_timing, "time", SimpleNamespace(perf_counter=lambda: clock.now))
     return clock
 
 

@@ -1,0 +1,22 @@
+"""What a run leaves behind: its configuration, metrics, checkpoints, pictures, and fused images.
+
+Everything goes into the run's own folder. No other file of the package knows a tracker such as W&B.
+"""
+
+from dream_if.callbacks.checkpoints import BestCheckpoint, LastCheckpoint, WholeCheckpoints
+from dream_if.callbacks.folder import make_output_folder, name_project, run_directory
+from dream_if.callbacks.images import FusedImages, ImagePanels
+from dream_if.callbacks.records import RunConfig, RunMetrics
+
+__all__ = [
+    "BestCheckpoint",
+    "FusedImages",
+    "ImagePanels",
+    "LastCheckpoint",
+    "RunConfig",
+    "RunMetrics",
+    "WholeCheckpoints",
+    "make_output_folder",
+    "name_project",
+    "run_directory",
+]
