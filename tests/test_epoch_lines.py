@@ -33,7 +33,7 @@ def test_a_line_for_each_epoch_and_what_comes_next(run, workspace: Path, caplog)
     assert float(told[-1][2]) == pytest.approx(record["metrics"]["train/loss"], abs=1e-4)
     assert told[-1][5] == "0"
     checkpoint = "runs/dream-if/version_0/checkpoints/best.ckpt"
-    assert f"dream-if fuse VISIBLE INFRARED --weights {checkpoint}" in caplog.text
+    assert f"dream-if fuse VISIBLE INFRARED -o FUSED --weights {checkpoint}" in caplog.text
     next_command = re.search(r"dream-if (test --config \S+ --ckpt_path \S+)", caplog.text)
     assert run(*next_command[1].split()).status == 0
 

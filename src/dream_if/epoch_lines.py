@@ -68,7 +68,7 @@ class EpochLines(Callback):
             rank_zero_info(
                 f"Trained for {duration(time.monotonic() - self._start)}; the best checkpoint is {best}. Next:\n"
                 f"  dream-if test --config {config} --ckpt_path {best}\n"
-                f"  dream-if fuse VISIBLE INFRARED --weights {best}{trust}"
+                f"  dream-if fuse VISIBLE INFRARED -o FUSED --weights {best}{trust}"
             )
 
     def _number(self, trainer: Trainer) -> str:
