@@ -16,7 +16,7 @@ from dream_if.cli.main import LIGHTNINGS, OWN
 from dream_if.cli.options import read_options
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "sweeps/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def commands(page: Path) -> Iterator[str]:
