@@ -21,7 +21,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "sweeps/README.md"
 
 def commands(page: Path) -> Iterator[str]:
     """The commands in blocks of code, each in one line, without comments and without what only stands for something."""
-    text = page.read_text().replace("\\\n", " ")
+    text = re.sub(r'"?\$\w+"?', "0", page.read_text().replace("\\\n", " "))  # a variable of the shell
     for line in re.findall(r"^(?: {4,}|\$ |)(dream-if .*)$", text, flags=re.MULTILINE):
         command = re.sub(r"\s+#.*", "", line).strip()
         if "..." not in command and "`" not in command and "<" not in command:
