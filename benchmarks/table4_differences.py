@@ -3,8 +3,8 @@
     python benchmarks/table4_differences.py [docs/data/table4]
 
 A run's folder is called <row>-<seed>-<hash>. By condition and metric: the mean over sets of the mean difference, least
-to largest of the sets, and on how many sets all seeds are ahead / behind with p < .01 by Wilcoxon's signed-rank test over
-images, each image's score being the mean over seeds. Then what the fusion weight says.
+to largest of the sets, and on how many sets all seeds are ahead / behind with p < .01 by Wilcoxon's signed-rank test
+over images, each image's score being the mean over seeds. Then what the fusion weight says.
 """
 
 import sys
