@@ -2,14 +2,14 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dream_if.errors import InputError
 from dream_if.yaml_files import read_yaml
 
-__all__ = ["LONGEST", "configurations", "explain", "keys_of", "read_configuration"]
+__all__ = ["LONGEST", "configurations", "explain", "flat", "keys_of", "read_configuration"]
 
 
 def configurations(args: Sequence[str]) -> Iterator[str]:
@@ -38,6 +38,15 @@ def keys_of(content: Any, above: str = "") -> Iterator[str]:
     if isinstance(content, list):
         for value in content:
             yield from keys_of(value, above)
+
+
+def flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Every setting that is no mapping itself, with its dotted key."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def explain(message: str, known: Iterable[str] = (), written: Sequence[str] = ()) -> str:

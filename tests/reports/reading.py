@@ -3,6 +3,16 @@
 import csv
 from pathlib import Path
 
+from dream_if.reports.ablation import Ablation, make_ablation
+from dream_if.reports.ablation_runs import rows_of_table4
+from dream_if.runs.finished import find_runs
+
+
+def made(folder: Path) -> Ablation:
+    """Table 4 of the runs in a folder."""
+    found = find_runs(folder)
+    return make_ablation(found, rows_of_table4(found))
+
 
 def lines_of_csv(against: str = "base") -> dict[tuple[str, str, str], dict[str, str]]:
     """(set, row, metric) -> line of the table below the current folder, without those against another row than this."""

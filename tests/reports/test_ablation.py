@@ -6,15 +6,15 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from dream_if.reports.ablation import RESULT, make_ablation, with_spread
+from dream_if.reports.ablation import RESULT, with_spread
 from dream_if.reports.ablation_document import ablation_document
-from dream_if.runs.finished import find_runs
+from tests.reports.reading import made
 from tests.runs.made_runs import change_config
 
 
 def test_noise_raises_some_metrics_of_corrupted_sets(write_ablation):
     folder = write_ablation(seeds=(0,), sets={"road": 3, "road+noisy": 3})
-    ablation = make_ablation(find_runs(folder), folder)
+    ablation = made(folder)
     assert ablation.direction("road", "AG") is True
     assert ablation.direction("road+noisy", "AG") is None
     assert ablation.direction("road+noisy", "Qabf") is True
@@ -25,7 +25,7 @@ def test_a_folder_with_a_plus_in_its_name_is_as_any_other(write_ablation):
     data = {"root": "data/a+b", "test_degradation": {"clean": None, "noisy": {"class_path": "x.Y"}}}
     for run in folder.rglob("config.yaml"):
         change_config(run.parent, lambda config: config["data"].update(data))
-    ablation = make_ablation(find_runs(folder), folder)
+    ablation = made(folder)
     assert ablation.conditions == {"clean": ["a+b"], "noisy": ["a+b+noisy"]}
     assert ablation.direction("a+b", "AG") is True
     assert not math.isnan(ablation.effects.loc[("a+b", "rd", "base", "AG"), "p"])
@@ -37,13 +37,13 @@ def test_a_folder_with_a_plus_in_its_name_is_as_any_other(write_ablation):
 
 def test_the_sets_under_a_condition(write_ablation):
     folder = write_ablation(seeds=(0,), sets=dict.fromkeys(("tno", "tno+rain", "tno+haze+rain", "msrs+rain"), 3))
-    ablation = make_ablation(find_runs(folder), folder)
+    ablation = made(folder)
     assert ablation.conditions == {"clean": ["tno"], "rain": ["tno+rain", "msrs+rain"], "haze+rain": ["tno+haze+rain"]}
 
 
 def test_a_mean_over_sets_is_of_the_same_sets_for_every_row(write_ablation):
     folder = write_ablation(seeds=(0, 1), sets={"tno": 3, "msrs": 3})
-    ablation = make_ablation(find_runs(folder), folder)
+    ablation = made(folder)
     nan = math.nan
     by_seed = {
         ("tno", "a", "x"): (1.0, 2.0), ("msrs", "a", "x"): (3.0, 6.0),

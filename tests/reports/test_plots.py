@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dream_if.reports.ablation import make_ablation
 from dream_if.reports.plots import seeds_plot, with_direction
-from dream_if.runs.finished import find_runs
+from tests.reports.reading import made
 
 
 @pytest.mark.parametrize(
@@ -23,7 +22,7 @@ def test_a_panel_is_higher_with_more_rows(write_ablation) -> None:
     heights = []
     for controls in ((), ("frozen", "plain", "shuffled")):
         folder: Path = write_ablation(seeds=(0,), sets={"tno": 3, "msrs": 3}, controls=controls)
-        picture = seeds_plot(make_ablation(find_runs(folder), folder), ["tno", "msrs"], "Title")
+        picture = seeds_plot(made(folder), ["tno", "msrs"], "Title")
         with Image.open(io.BytesIO(picture)) as image:
             heights.append(image.size[1])
         shutil.rmtree(folder)

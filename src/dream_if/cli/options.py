@@ -50,7 +50,7 @@ def option(about: str, *, default: Any = MISSING, short: str = "", **how: Any) -
 def positional(about: str, *, default: Any = MISSING, **how: Any) -> Any:
     """A field for an argument without a flag; it may be left out where it has a default."""
     if default is not MISSING:
-        how |= {"nargs": "?"}
+        how = {"nargs": "?"} | how
     return field(default=default, metadata={"flags": None, "how": how | {"help": about}})
 
 

@@ -1,16 +1,16 @@
-"""Table 4, the ablation: what relative dominance, cross and self enhancement bring, by row, test set and metric."""
+"""What the rows of Table 4, or of a sweep, score: by row, test set and metric, each against a base."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from dream_if.data.conditions import CLEAN
 from dream_if.metrics import METRICS, TABLE_METRICS
-from dream_if.reports.ablation_runs import BASE, CONTROLS, FULL, ROWS, sort_runs
+from dream_if.reports.ablation_runs import sort_runs
+from dream_if.reports.lineup import Lineup
 from dream_if.reports.score_tables import NOISE_RAISES
 from dream_if.runs.finished import FoundRuns, Run
 from dream_if.scoring.statistics import Values, higher_is_better, holm, paired_test
@@ -29,6 +29,7 @@ class Ablation:
     """The table.
 
     Attributes:
+        lineup: its rows, and the base among them.
         runs: (row, seed) -> its run; every row, and every control that there is, with every seed.
         seeds: in rising order.
         sets: test set -> number of its images.
@@ -45,6 +46,7 @@ class Ablation:
         ignored: what lay among the runs and is not in the table, a sentence each.
     """
 
+    lineup: Lineup
     runs: Mapping[tuple[str, int], Run]
     seeds: tuple[int, ...]
     sets: Mapping[str, int]
@@ -63,7 +65,7 @@ class Ablation:
     @property
     def controls(self) -> list[str]:
         """The controls that there are."""
-        return [row for row in self.rows if row in CONTROLS]
+        return [row for row in self.rows if row not in self.lineup.rows]
 
     @property
     def conditions(self) -> dict[str, list[str]]:
@@ -121,13 +123,12 @@ def _stands_apart(place: tuple[str, str], metric: str) -> bool:
     return place[1] != CLEAN and metric in NOISE_RAISES
 
 
-def make_ablation(found: FoundRuns, folder: Path, expected: Collection[tuple[str, int]] = ()) -> Ablation:
+def make_ablation(found: FoundRuns, lineup: Lineup) -> Ablation:
     """Sort runs into rows and seeds, and compare the rows with the base and the full network with the controls.
 
     Args:
         found: the runs.
-        folder: where they were found, for messages.
-        expected: rows or controls, and seeds, that must be there. A seed that another row has must be in any case.
+        lineup: the rows. Each must have every seed that the lineup expects or that another has.
 
     Returns:
         The table.
@@ -135,7 +136,7 @@ def make_ablation(found: FoundRuns, folder: Path, expected: Collection[tuple[str
     Raises:
         InputError: The runs do not make a table; see `sort_runs`.
     """
-    runs, ignored = sort_runs(found, folder, expected)
+    runs, ignored = sort_runs(found, lineup)
     rows = list(dict.fromkeys(row for row, _ in runs))
     seeds = tuple(dict.fromkeys(seed for _, seed in runs))
     first = next(iter(runs.values()))
@@ -152,6 +153,7 @@ def make_ablation(found: FoundRuns, folder: Path, expected: Collection[tuple[str
         for seed in seeds
     }
     return Ablation(
+        lineup=lineup,
         runs=runs,
         seeds=seeds,
         sets={name: len(images) for name, images in first.images.items()},
@@ -159,18 +161,21 @@ def make_ablation(found: FoundRuns, folder: Path, expected: Collection[tuple[str
         metrics=metrics,
         statistics=statistics,
         results=with_spread(pd.DataFrame(by_seed, index=pd.MultiIndex.from_tuples(places, names=RESULT))),
-        effects=_effects(runs, rows, seeds, list(metrics)),
+        effects=_effects(lineup, runs, seeds, list(metrics)),
         ignored=tuple(ignored),
     )
 
 
 def _effects(
-    runs: Mapping[tuple[str, int], Run], rows: Sequence[str], seeds: Sequence[int], metrics: list[str]
+    lineup: Lineup, runs: Mapping[tuple[str, int], Run], seeds: Sequence[int], metrics: list[str]
 ) -> pd.DataFrame:
     """All differences of the table, with one family of tests for Holm's correction."""
-    pairs = [(row, BASE) for row in ROWS if row != BASE] + [(FULL, row) for row in rows if row in CONTROLS]
+    rows = dict.fromkeys(row for row, _ in runs)
+    pairs = [(row, lineup.base) for row in lineup.others]
+    if lineup.full:
+        pairs += [(lineup.full, row) for row in rows if row not in lineup.rows]
     lines = []
-    for name, place in runs[BASE, seeds[0]].places.items():
+    for name, place in runs[lineup.base, seeds[0]].places.items():
         values = {row: _averaged([runs[row, seed].images[name][metrics] for seed in seeds]) for row in rows}
         for row, other in pairs:
             for metric in metrics:

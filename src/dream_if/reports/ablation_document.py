@@ -1,4 +1,4 @@
-"""Table 4, the ablation, as a document."""
+"""Table 4, the ablation, or the table of a sweep as a document."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,11 @@ import pandas as pd
 
 from dream_if.data.conditions import CLEAN
 from dream_if.reports.ablation import AGAINST, RESULT, Ablation
-from dream_if.reports.ablation_runs import BASE, FULL, LABELS, PLAIN, ROWS
+from dream_if.reports.ablation_runs import PLAIN
 from dream_if.reports.ablation_summary import AHEAD_P, dominance, orders, summary_notes, verdicts
 from dream_if.reports.document import Document
-from dream_if.reports.paper import TABLE_4, TABLE_4_NOTE
+from dream_if.reports.lineup import Lineup
+from dream_if.reports.paper import TABLE_4_NOTE
 from dream_if.reports.plots import seeds_plot
 from dream_if.reports.run_notes import network_size, on_scenes, parameters, settings_notes
 from dream_if.reports.score_tables import NOISE_RAISES
@@ -32,17 +33,21 @@ def ablation_document(ablation: Ablation) -> Document:
     if on_scenes(_first(ablation)):
         where = "generated scenes, not photographs"
     sizes = {row: parameters(ablation.runs[row, ablation.seeds[0]]) for row in ablation.rows}
-    title = f"Table 4, ablation on {where}, with networks of up to {_millions(max(sizes.values()))} M parameters"
-    beside = _set_beside_the_paper(ablation)
+    lineup = ablation.lineup
+    title = f"{lineup.table[:1].upper()}{lineup.table[1:]}{', ablation' if lineup.paper else ''} on {where}"
+    known = [size for size in sizes.values() if size is not None]
+    if known:
+        title += f", with networks of up to {_millions(max(known))} M parameters"
+    beside = _set_beside_the_paper(ablation) if lineup.paper else None
     maps = dominance(ablation)
     sections: dict[str, Sequence[Table]] = {"Dominance maps": maps} if maps else {}
     for name in ablation.sets:
         sections[name] = _place(ablation, name, sizes, paper=name == beside)
     conditions = ablation.conditions
     return Document(
-        name="table4",
+        name=lineup.name,
         title=title,
-        tables=[orders(ablation), verdicts(ablation)],
+        tables=[orders(ablation), *([verdicts(ablation)] if lineup.others else [])],
         notes=[*summary_notes(ablation, maps), *_notes(ablation)],
         csv=_csv(ablation),
         plots={
@@ -55,11 +60,11 @@ def ablation_document(ablation: Ablation) -> Document:
 
 
 def _first(ablation: Ablation) -> Run:
-    return ablation.runs[BASE, ablation.seeds[0]]
+    return ablation.runs[ablation.lineup.base, ablation.seeds[0]]
 
 
-def _millions(count: int) -> str:
-    return f"{count / 1e6:.2f}"
+def _millions(count: int | None) -> str:
+    return "–" if count is None else f"{count / 1e6:.2f}"
 
 
 def _set_beside_the_paper(ablation: Ablation) -> str:
@@ -69,21 +74,21 @@ def _set_beside_the_paper(ablation: Ablation) -> str:
     return [*llvip, *clean, *ablation.sets][0]
 
 
-def _place(ablation: Ablation, name: str, sizes: Mapping[str, int], *, paper: bool) -> list[Table]:
+def _place(ablation: Ablation, name: str, sizes: Mapping[str, int | None], *, paper: bool) -> list[Table]:
     """The tables of a test set; with the paper's numbers, where they are to stand beside it."""
-    theirs = [metric for metric in TABLE_4[BASE] if metric in ablation.metrics] if paper else []
-    against_base = {LABELS[row]: (row, BASE) for row in ROWS if row != BASE}
-    against_controls = {LABELS[control]: (FULL, control) for control in ablation.controls}
-    tables = [
-        _scores(ablation, name, sizes, theirs),
-        _effects(ablation, name, against_base, f"{name}, against base", theirs),
-    ]
-    if against_controls:
-        tables.append(_effects(ablation, name, against_controls, f"{name}, {LABELS[FULL]} against the controls"))
+    base, full, labels = ablation.lineup.base, ablation.lineup.full, ablation.lineup.labels
+    theirs = [metric for metric in ablation.lineup.paper[base] if metric in ablation.metrics] if paper else []
+    against_base = {labels[row]: (row, base) for row in ablation.lineup.others}
+    tables = [_scores(ablation, name, sizes, theirs)]
+    if against_base:
+        tables.append(_effects(ablation, name, against_base, f"{name}, against {labels[base]}", theirs))
+    if full and ablation.controls:
+        against_controls = {labels[control]: (full, control) for control in ablation.controls}
+        tables.append(_effects(ablation, name, against_controls, f"{name}, {labels[full]} against the controls"))
     return tables
 
 
-def _scores(ablation: Ablation, name: str, sizes: Mapping[str, int], theirs: Sequence[str]) -> Table:
+def _scores(ablation: Ablation, name: str, sizes: Mapping[str, int | None], theirs: Sequence[str]) -> Table:
     """The scores of all rows and controls, the paper's in these metrics, and the networks' sizes."""
     header = ["row"]
     columns = []
@@ -95,10 +100,12 @@ def _scores(ablation: Ablation, name: str, sizes: Mapping[str, int], theirs: Seq
         columns.append(column(results["mean"].tolist(), direction, spreads))
     for metric in theirs:
         header.append(f"paper {metric}")
-        columns.append(column([TABLE_4.get(row, {}).get(metric, math.nan) for row in ablation.rows], True))
+        columns.append(
+            column([ablation.lineup.paper.get(row, {}).get(metric, math.nan) for row in ablation.rows], True)
+        )
     header.append("M parameters")
     columns.append([Cell(_millions(sizes[row])) for row in ablation.rows])
-    rows = [[Cell(LABELS[row]), *cells] for row, *cells in zip(ablation.rows, *columns, strict=True)]
+    rows = [[Cell(ablation.lineup.labels[row]), *cells] for row, *cells in zip(ablation.rows, *columns, strict=True)]
     return Table(header, rows, f"{name}, {ablation.sets[name]} image(s)")
 
 
@@ -106,6 +113,7 @@ def _effects(
     ablation: Ablation, name: str, lines: Mapping[str, tuple[str, str]], title: str, theirs: Sequence[str] = ()
 ) -> Table:
     """A line for each row against another one, by what it is called, and the paper's differences in these metrics."""
+    paper = ablation.lineup.paper
 
     def cell(row: str, other: str, metric: str) -> Cell:
         effect = ablation.effects.loc[name, row, other, metric]
@@ -118,7 +126,7 @@ def _effects(
         [
             Cell(label),
             *(cell(row, other, metric) for metric in ablation.metrics),
-            *(Cell(f"{TABLE_4[row][metric] - TABLE_4[other][metric]:+.3f}") for metric in theirs),
+            *(Cell(f"{paper[row][metric] - paper[other][metric]:+.3f}") for metric in theirs),
         ]
         for label, (row, other) in lines.items()
     ]
@@ -126,15 +134,17 @@ def _effects(
 
 
 def _notes(ablation: Ablation) -> list[str]:
-    seeds, tests = ablation.seeds, ablation.tests
+    seeds, tests, lineup = ablation.seeds, ablation.tests, ablation.lineup
+    base = lineup.labels[lineup.base]
     notes = [
-        f"{len(ROWS)} rows with {len(seeds)} seed(s) each ({', '.join(map(str, seeds))}), which start the weights and "
-        "draw the training data; all other settings are the same. First table of a set: mean over the seeds"
+        f"{len(lineup.rows)} rows with {len(seeds)} seed(s) each ({', '.join(map(str, seeds))}), which start the "
+        f"weights and draw the training data; all other settings are the same{_but_for(lineup)}. First table of a set: "
+        "mean over the seeds"
         + (" ± sample standard deviation over the seeds" if len(seeds) > 1 else "")
         + ", of means over images. Best of a column bold, second best underlined.",
-        "Against base: the row's mean less that of base; p of the two-sided paired Wilcoxon signed-rank test over "
+        f"Against {base}: the row's mean less that of {base}; p of the two-sided paired Wilcoxon signed-rank test over "
         f"images, corrected by Holm's method over all {tests} tests of this document; and for how many of the "
-        f"{len(seeds)} seed(s) the row's run is ahead of that of base. Images are paired between rows. In the test "
+        f"{len(seeds)} seed(s) the row's run is ahead of that of {base}. Images are paired between rows. In the test "
         "each counts once, with its mean over the seeds: the seeds of one image are no independent samples, and taking "
         "them for such would lower p without any further image. So p tells whether further images would show the same "
         "between these very trainings. Whether further trainings would, the deviation and the count of seeds tell.",
@@ -150,14 +160,14 @@ def _notes(ablation: Ablation) -> list[str]:
     left_out: dict[str, list[str]] = {}
     for (name, row, other, metric), count in ablation.effects["left_out"].items():
         if count:
-            label = LABELS[row if other == BASE else other]
+            label = lineup.labels[row if other == lineup.base else other]
             left_out.setdefault(f"{metric} on {name}", []).append(f"{label} {count}")
     if left_out:
+        controls = f", of a control or of {lineup.labels[lineup.full]}," if lineup.full else ""
         told = "; ".join(f"{place} ({', '.join(rows)})" for place, rows in left_out.items())
         notes.append(
             "Some runs have no value for some images. Means are over the others. An image is left out of a row's test "
-            f"if a run of the row or of base, of a control or of {LABELS[FULL]}, has no value for it; so many are: "
-            f"{told}."
+            f"if a run of the row or of {base}{controls} has no value for it; so many are: {told}."
         )
     noisy = [metric for metric in NOISE_RAISES if metric in ablation.metrics]
     if noisy and ablation.conditions.keys() - {CLEAN}:
@@ -170,16 +180,23 @@ def _notes(ablation: Ablation) -> list[str]:
     generated = "Generated scenes show that everything works. They do not stand in for the paper's photographs."
     return [
         *notes,
-        TABLE_4_NOTE,
+        *([TABLE_4_NOTE] if lineup.paper else []),
         *([generated] if on_scenes(_first(ablation)) else []),
         *settings_notes(list(ablation.runs.values())),
         *ablation.ignored,
     ]
 
 
+def _but_for(lineup: Lineup) -> str:
+    """What a sweep varies, unless the rows of the paper tell it."""
+    varied = [] if lineup.paper else [key for key in lineup.free if key not in ("group", "model.compare")]
+    return f" but for {', '.join(varied)}, of which the values below are those of the first row" if varied else ""
+
+
 def _controls_notes(ablation: Ablation) -> list[str]:
     """What the controls are, those that are there."""
-    if not ablation.controls:
+    full = ablation.lineup.full
+    if not full or not ablation.controls:
         return []
     says = {
         "frozen": "RD + CE + SE trained and tested with every dominance map fixed at one half",
@@ -190,8 +207,9 @@ def _controls_notes(ablation: Ablation) -> list[str]:
     if PLAIN in ablation.controls:
         told[ablation.controls.index(PLAIN)] += f" ({network_size(ablation.runs[PLAIN, ablation.seeds[0]])})"
     return [
-        f"Controls are no rows of the paper. {'; '.join(told)}. Against them stands {LABELS[FULL]}: its mean less that "
-        "of the control, p, and for how many seeds it is ahead, as against base."
+        f"Controls are no rows of the paper. {'; '.join(told)}. Against them stands "
+        f"{ablation.lineup.labels[full]}: its mean less that of the control, p, and for how many seeds it is ahead, as "
+        f"against {ablation.lineup.labels[ablation.lineup.base]}."
     ]
 
 
@@ -210,15 +228,16 @@ def _csv(ablation: Ablation) -> str:
     lines = results.merge(effects, how="left", on=RESULT, indicator="tested")
     lines.loc[lines["tested"] == "left_only", against] = ""
     columns = [*RESULT, "mean", "std", *against, *(f"seed_{seed}" for seed in ablation.seeds)]
+    base, theirs = ablation.lineup.base, ablation.lineup.paper
     paper = [
         {
             "set": "LLVIP (paper)",
             "row": row,
             "metric": metric,
             "mean": value,
-            **({} if row == BASE else {"against": BASE, "difference": round(value - TABLE_4[BASE][metric], 3)}),
+            **({} if row == base else {"against": base, "difference": round(value - theirs[base][metric], 3)}),
         }
-        for row, numbers in TABLE_4.items()
+        for row, numbers in theirs.items()
         for metric, value in numbers.items()
     ]
     papers = pd.DataFrame(paper, columns=columns, dtype=object)

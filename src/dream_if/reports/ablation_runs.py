@@ -1,16 +1,17 @@
-"""Rows and controls of Table 4, the ablation: which finished run, and which point of a sweep, belongs to which."""
+"""Rows and controls of Table 4, the ablation, and which finished run belongs to which row of a table."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dream_if.errors import InputError
-from dream_if.messages import read_configuration
+from dream_if.reports.lineup import SEED, Lineup, chosen_base
+from dream_if.reports.paper import TABLE_4
 from dream_if.runs.files import SHUFFLED
 from dream_if.runs.finished import FoundRuns, Run, refuse_differences
-from dream_if.runs.sweep_grid import expand, read_sweep
+from dream_if.runs.sweep_grid import expand, point_settings, read_sweep
 
-__all__ = ["BASE", "CONTROLS", "FULL", "LABELS", "PLAIN", "ROWS", "expected_runs", "sort_runs"]
+__all__ = ["PLAIN", "expected_runs", "rows_of_table4", "sort_runs"]
 
 SWITCHES = ("use_rd", "use_ce", "use_se", "frozen_dominance")
 SIZES = ("dim", "num_blocks", "num_refinement_blocks")
@@ -44,13 +45,41 @@ FREE = ("group", *(f"model.net.{name}" for name in SWITCHES), "model.compare")
 Runs = dict[tuple[str, int], Run]
 
 
-def sort_runs(found: FoundRuns, folder: Path, expected: Collection[tuple[str, int]]) -> tuple[Runs, list[str]]:
-    """Sort runs into rows and seeds.
+def rows_of_table4(found: FoundRuns, expected: Collection[tuple[str, int]] = (), base: str | None = None) -> Lineup:
+    """The rows of Table 4: those that sweeps name or that runs are of, all five where no sweep names any.
 
     Args:
         found: the runs.
-        folder: where they were found, for messages.
-        expected: rows or controls, and seeds, that must be there.
+        expected: rows or controls, and seeds, of sweeps; see `expected_runs`.
+        base: see `chosen_base`; the paper's for None.
+
+    Raises:
+        InputError: A row that is expected is none of Table 4, or there is no row of the name in `base`.
+    """
+    strange = sorted({row for row, _ in expected} - GROUPS.keys())
+    if strange:
+        raise InputError(f"--sweep: {', '.join(strange)} is no row of Table 4; expected {', '.join(GROUPS)}.")
+    named = {row for row, _ in expected} & ROWS.keys()
+    there = {run.config.get("group") for run in found.tested}
+    there |= {config.get("group") for config in found.unfinished.values()}
+    rows = tuple(row for row in ROWS if not named or row in named | there)
+    return Lineup(
+        name="table4",
+        table="Table 4",
+        sweep="sweeps/table4.yaml",
+        rows=rows,
+        labels=LABELS,
+        told_by={group: {"group": group} for group in GROUPS},
+        base=chosen_base(base, rows, BASE),
+        free=FREE,
+        full=FULL if FULL in rows else None,
+        paper=TABLE_4,
+        expected=frozenset(expected),
+    )
+
+
+def sort_runs(found: FoundRuns, lineup: Lineup) -> tuple[Runs, list[str]]:
+    """Sort runs into rows and seeds.
 
     Returns:
         (row, seed) -> its run, of every row and then of every control that there is, each with every seed; and what
@@ -58,14 +87,70 @@ def sort_runs(found: FoundRuns, folder: Path, expected: Collection[tuple[str, in
 
     Raises:
         InputError: A row lacks a seed that is expected or that another has, or has one twice; so does a control of
-            which a run is there, begun or expected; a run is of another network than its group says; or runs differ
-            in more than group, seed, switches and what computes nothing, the plain control in more than its size.
+            which a run is there, begun or expected; a run is of another network than its group in Table 4 says; or
+            runs differ in more than is free, the plain control in more than that and its size.
     """
+    places = {run.folder: lineup.row_of(run.config, run.folder) for run in found.tested}
     ignored = [
-        f"{run.folder} was left out: its group is {run.group}, which is no row." for run in found.tested
-        if run.group not in GROUPS
+        f"{run.folder} was left out: {lineup.of_no_row(run.config)}." for run in found.tested
+        if places[run.folder] is None
     ]  # fmt: skip
-    runs = _by_row_and_seed([run for run in found.tested if run.group in GROUPS], found, folder, ignored, expected)
+    by_place: dict[tuple[str, int], list[Run]] = {}
+    for run in found.tested:
+        if place := places[run.folder]:
+            by_place.setdefault((place, run.seed), []).append(run)
+    runs = _every_row_and_seed(by_place, found, ignored, lineup)
+    if lineup.paper:
+        _refuse_other_networks(runs)
+    _refuse_differences(runs, lineup)
+    ignored += [f"{path} was left out: it is not tested yet." for path in found.unfinished]
+    return runs | (_shuffled(runs, ignored) if lineup.full else {}), ignored
+
+
+def _every_row_and_seed(
+    by_place: Mapping[tuple[str, int], Sequence[Run]], found: FoundRuns, ignored: Sequence[str], lineup: Lineup
+) -> Runs:
+    """Every row and every control that there is, in the order of the table, with every seed."""
+    for (row, seed), doubled in by_place.items():
+        if len(doubled) > 1:
+            folders = " and ".join(str(run.folder) for run in doubled)
+            raise InputError(
+                f"{found.place}: row {row} has seed {seed} {len(doubled)} times, in {folders}. Where the "
+                "folder holds runs of several experiments, name the narrower one that holds those of the table; else "
+                "move all but one away."
+            )
+    if not any(row in lineup.rows for row, _ in by_place):
+        waiting = f" {len(found.unfinished)} run(s) there are not tested yet." if found.unfinished else ""
+        raise InputError(
+            f"{found.place}: there is no tested run of a row of {lineup.table}.{waiting} {' '.join((*ignored, ''))}Run "
+            f"dream-if sweep {lineup.sweep} first, or name the folder that holds its runs."
+        )
+    begun = {
+        folder: (of, int(config[SEED]))
+        for folder, config in found.unfinished.items()
+        if (of := lineup.row_of(config, folder)) is not None
+    }
+    there = {*by_place, *begun.values(), *lineup.expected}
+    seeds = sorted({seed for _, seed in there if seed is not None})
+    rows = [row for row in lineup.told_by if row in lineup.rows or any(row == other for other, _ in there)]
+    missing = [(row, seed) for row in rows for seed in seeds if (row, seed) not in by_place]
+    if missing:
+        told = "; ".join(f"row {row}, seed {seed}{_begun((row, seed), begun)}" for row, seed in missing)
+        raise InputError(
+            f"{found.place}: every row needs every seed, and these runs are missing: {told}. "
+            f"{' '.join((*ignored, ''))}Repeat the sweep, which runs what is missing, or move away what is no part of "
+            "it."
+        )
+    return {(row, seed): by_place[row, seed][0] for row in rows for seed in seeds}
+
+
+def _begun(place: tuple[str, int], begun: Mapping[Path, tuple[str, int]]) -> str:
+    folders = [str(path) for path, found in begun.items() if found == place]
+    return f" (not tested yet in {' and '.join(folders)})" if folders else ""
+
+
+def _refuse_other_networks(runs: Runs) -> None:
+    """Make sure that the networks of Table 4 have the switches of their row."""
     for (row, _), run in runs.items():
         switches = tuple(bool(run.config["model"]["net"].get(name)) for name in SWITCHES)
         if switches != GROUPS[row]:
@@ -73,70 +158,23 @@ def sort_runs(found: FoundRuns, folder: Path, expected: Collection[tuple[str, in
                 f"{run.folder}: its group is {row}, which has {_told(GROUPS[row])}, but its network has "
                 f"{_told(switches)}. Repeat the run with experiments/ablation/{row}.yaml alone, and move this one away."
             )
-    _refuse_differences(runs)
-    ignored += [f"{path} was left out: it is not tested yet." for path in found.unfinished]
-    return runs | _shuffled(runs, ignored), ignored
-
-
-def _by_row_and_seed(
-    tested: Sequence[Run],
-    found: FoundRuns,
-    folder: Path,
-    ignored: Sequence[str],
-    expected: Collection[tuple[str, int]],
-) -> Runs:
-    """Every row and every control that there is, in the order of the table, with every seed."""
-    by_place: dict[tuple[str, int], list[Run]] = {}
-    for run in tested:
-        by_place.setdefault((str(run.group), run.seed), []).append(run)
-    for (row, seed), doubled in by_place.items():
-        if len(doubled) > 1:
-            folders = " and ".join(str(run.folder) for run in doubled)
-            raise InputError(
-                f"{folder}: row {row} has seed {seed} {len(doubled)} times, in {folders}. Where the "
-                "folder holds runs of several experiments, name the narrower one that holds those of the table; else "
-                "move all but one away."
-            )
-    if not any(row in ROWS for row, _ in by_place):
-        waiting = f" {len(found.unfinished)} run(s) there are not tested yet." if found.unfinished else ""
-        raise InputError(
-            f"{folder}: there is no tested run of a row of Table 4.{waiting} {' '.join((*ignored, ''))}Run "
-            "dream-if sweep sweeps/table4.yaml first, or name the folder that holds its runs."
-        )
-    strange = sorted({row for row, _ in expected} - GROUPS.keys())
-    if strange:
-        raise InputError(f"--sweep: {', '.join(strange)} is no row of Table 4; expected {', '.join(GROUPS)}.")
-    begun = [(row, seed) for row, seed in found.unfinished.values() if row in GROUPS]
-    there = {*by_place, *begun, *expected}
-    seeds = sorted({seed for _, seed in there})
-    rows = [row for row in GROUPS if row in ROWS or any(row == other for other, _ in there)]
-    missing = [(row, seed) for row in rows for seed in seeds if (row, seed) not in by_place]
-    if missing:
-        told = "; ".join(f"row {row}, seed {seed}{_begun(row, seed, found)}" for row, seed in missing)
-        raise InputError(
-            f"{folder}: every row needs every seed, and these runs are missing: {told}. {' '.join((*ignored, ''))}"
-            "Repeat the sweep, which runs what is missing, or move away what is no part of it."
-        )
-    return {(row, seed): by_place[row, seed][0] for row in rows for seed in seeds}
-
-
-def _begun(row: str, seed: int, found: FoundRuns) -> str:
-    folders = [str(path) for path, place in found.unfinished.items() if place == (row, seed)]
-    return f" (not tested yet in {' and '.join(folders)})" if folders else ""
 
 
 def _told(switches: tuple[bool, ...]) -> str:
     return ", ".join(f"{name} {str(on).lower()}" for name, on in zip(SWITCHES, switches, strict=True))
 
 
-def _refuse_differences(runs: Runs) -> None:
-    """Make sure that runs of one size differ in what is free alone, and the plain control beside that in its size."""
-    plain = [run for (row, _), run in runs.items() if row == PLAIN]
-    others = [run for (row, _), run in runs.items() if row != PLAIN]
-    refuse_differences(others, FREE)
+def _refuse_differences(runs: Runs, lineup: Lineup) -> None:
+    """Make sure that runs differ in what is free alone, those of a row in less, the plain control also in its size."""
+    plain = [run for (row, _), run in runs.items() if row == PLAIN and row not in lineup.rows]
+    others = [run for (row, _), run in runs.items() if row != PLAIN or row in lineup.rows]
+    refuse_differences(others, lineup.free)
     if plain:
-        refuse_differences(plain, FREE)
-        refuse_differences([*others, *plain], (*FREE, *(f"model.net.{name}" for name in SIZES)))
+        refuse_differences(plain, lineup.free)
+        refuse_differences([*others, *plain], (*lineup.free, *(f"model.net.{name}" for name in SIZES)))
+    if not lineup.paper:
+        for row in lineup.rows:
+            refuse_differences([run for (other, _), run in runs.items() if other == row], ("group", "model.compare"))
 
 
 def _shuffled(runs: Mapping[tuple[str, int], Run], ignored: list[str]) -> Runs:
@@ -163,9 +201,8 @@ def expected_runs(path: Path) -> list[tuple[str, int]]:
 
 
 def _row_and_seed(path: Path, point: Mapping[str, Any]) -> tuple[str, int]:
-    overlay = read_configuration(Path(str(point["config"]))) if "config" in point else {}
-    settings = {**overlay, **point}
-    row, seed = settings.get("group"), settings.get("seed_everything")
+    settings = point_settings(point)
+    row, seed = settings.get("group"), settings.get(SEED)
     if not isinstance(row, str) or not isinstance(seed, int) or isinstance(seed, bool):
         raise InputError(
             f"{path}: expected points with a row and a seed, as in sweeps/table4.yaml: configurations with a group, "

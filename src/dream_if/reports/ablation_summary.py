@@ -1,4 +1,4 @@
-"""What Table 4 says as a whole: the order of its rows, and where the full network is ahead."""
+"""What Table 4, or that of a sweep, says as a whole: the order of its rows, and where which is ahead."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,15 +6,13 @@ import numpy as np
 import pandas as pd
 
 from dream_if.reports.ablation import Ablation
-from dream_if.reports.ablation_runs import BASE, FULL, LABELS, ROWS
-from dream_if.reports.paper import TABLE_4
 from dream_if.reports.table import Cell, Table, number
 from dream_if.scoring.statistics import fewest_pairs
 
 __all__ = ["AHEAD_P", "BEHIND", "dominance", "orders", "summary_notes", "verdicts"]
 
 AHEAD_P = 0.01
-"""Below this corrected p, and with all seeds, the full network counts as ahead on a set."""
+"""Below this corrected p, and with all seeds, a row counts as ahead on a set."""
 
 BEHIND = 0.01
 """By more than this its mean must be the worse one for it to count as behind."""
@@ -22,15 +20,17 @@ BEHIND = 0.01
 
 def orders(ablation: Ablation) -> Table:
     """For each condition and metric that counts there, the order of the rows by their mean over sets."""
+    lineup = ablation.lineup
+    header = ["condition", "metric", "rows, the best first", *(["order in the paper"] if lineup.paper else [])]
     lines = []
     for condition, names, metric, higher in _judged(ablation):
-        results = ablation.over_sets(names, list(ROWS), metric)
+        results = ablation.over_sets(names, lineup.rows, metric)
         means = {row: number(mean) for row, mean in results["mean"].items()}
-        told = {row: f"{LABELS[row]} {spread}" for row, spread in _spreads(ablation, results).items()}
-        printed = {row: number(values[metric]) for row, values in TABLE_4.items() if metric in values}
-        paper = _in_order(printed, LABELS, higher) if printed else "–"
-        lines.append([Cell(text) for text in (condition, metric, _in_order(means, told, higher), paper)])
-    header = ["condition", "metric", "rows, the best first", "order in the paper"]
+        told = {row: f"{lineup.labels[row]} {spread}" for row, spread in _spreads(ablation, results).items()}
+        printed = {row: number(values[metric]) for row, values in lineup.paper.items() if metric in values}
+        paper = _in_order(printed, lineup.labels, higher) if printed else "–"
+        texts = (condition, metric, _in_order(means, told, higher), paper)
+        lines.append([Cell(text) for text in texts[: len(header)]])
     return Table(header, lines, "Order of the rows, by their mean over sets", words=len(header))
 
 
@@ -65,22 +65,31 @@ def _in_order(means: Mapping[str, str], told: Mapping[str, str], higher: bool) -
 
 
 def verdicts(ablation: Ablation) -> Table:
-    """For each condition and metric that counts there, on how many sets the full network is ahead and behind."""
-    others = [BASE, *ablation.controls]
+    """For each condition and metric that counts there, on how many sets which row is ahead and behind.
+
+    That is the full network against base and each control, or without a full network each row against base.
+    """
+    lineup = ablation.lineup
+    label = lineup.labels
+    if lineup.leads:
+        pairs = {f"against {label[other]}": (lineup.full, other) for other in (lineup.base, *ablation.controls)}
+        title = f"{label[lineup.full or '']}, on how many sets it is ahead and behind"
+    else:
+        pairs = {label[row]: (row, lineup.base) for row in lineup.others}
+        title = f"Against {label[lineup.base]}, on how many sets a row is ahead and behind"
     fewest = fewest_pairs(ablation.tests, AHEAD_P)
     lines = []
     for condition, names, metric, higher in _judged(ablation):
         cells = []
-        for other in others:
-            effects = ablation.effects.loc[[(name, FULL, other, metric) for name in names]]
+        for row, other in pairs.values():
+            effects = ablation.effects.loc[[(name, row, other, metric) for name in names]]
             by_all = (effects["seeds_ahead"] == len(ablation.seeds)) & effects["better"].eq(True)
             ahead = by_all & (effects["p_holm"] < AHEAD_P)
             behind = (-1 if higher else 1) * effects["difference"] > BEHIND
             cells.append(f"{ahead.sum()} ahead, {behind.sum()} behind")
         large = sum(ablation.sets[name] >= fewest for name in names)
         lines.append([Cell(text) for text in (condition, metric, f"{len(names)} ({large})", *cells)])
-    header = ["condition", "metric", "sets (large enough)", *(f"against {LABELS[other]}" for other in others)]
-    return Table(header, lines, f"{LABELS[FULL]}, on how many sets it is ahead and behind", words=2)
+    return Table(["condition", "metric", "sets (large enough)", *pairs], lines, title, words=2)
 
 
 def dominance(ablation: Ablation) -> list[Table]:
@@ -91,7 +100,7 @@ def dominance(ablation: Ablation) -> list[Table]:
         columns = {name: of for name, of in of_statistic.items() if np.isfinite(of["mean"]).any()}
         told = pd.DataFrame({name: _spreads(ablation, of) for name, of in columns.items()}, index=ablation.rows)
         told = told[[any(np.isfinite(of["mean"][row]) for of in columns.values()) for row in ablation.rows]]
-        lines = [[Cell(LABELS[row]), *map(Cell, cells)] for row, *cells in told.itertuples()]
+        lines = [[Cell(ablation.lineup.labels[row]), *map(Cell, cells)] for row, *cells in told.itertuples()]
         if lines:
             tables.append(Table(["row", *columns], lines, f"{condition}, dominance maps"))
     return tables
@@ -99,13 +108,14 @@ def dominance(ablation: Ablation) -> list[Table]:
 
 def summary_notes(ablation: Ablation, tables: Sequence[Table]) -> list[str]:
     """How to read what stands above the single sets, and the tables of dominance maps."""
-    several = len(ablation.seeds) > 1
+    several, lineup = len(ablation.seeds) > 1, ablation.lineup
+    judged = lineup.labels[lineup.full] if lineup.full and lineup.leads else "A row"
     notes = [
         "Order of the rows: means over the sets under a condition, each set weighing alike"
         + (" ± sample standard deviation over the seeds of that mean" if several else "")
-        + "; = between rows that print alike. A set on which a row has no value is left out. The paper's order is that "
-        "of its one set, clean.",
-        f"{LABELS[FULL]} is ahead on a set where each seed has the better mean and the corrected p is below "
+        + "; = between rows that print alike. A set on which a row has no value is left out."
+        + (" The paper's order is that of its one set, clean." if lineup.paper else ""),
+        f"{judged} is ahead on a set where each seed has the better mean and the corrected p is below "
         f"{AHEAD_P}, and behind where its mean is worse by more than {BEHIND}; on the other sets it is neither. In "
         "brackets: how many of the sets have images enough for so small a p.",
     ]

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from dream_if.metrics import METRICS
 from dream_if.pixels import figure_png
 from dream_if.reports.ablation import Ablation
-from dream_if.reports.ablation_runs import BASE, CONTROLS, LABELS
 from dream_if.reports.score_tables import Column, means
 from dream_if.scoring.compare import ScoredPlan
 from dream_if.scoring.evaluate import Evaluation
@@ -98,18 +97,18 @@ def seeds_plot(ablation: Ablation, sets: Sequence[str], title: str) -> bytes:
     Returns:
         The figure as a PNG file.
     """
-    rows, metrics = ablation.rows, ablation.metrics
+    rows, metrics, lineup = ablation.rows, ablation.metrics, ablation.lineup
     titles = [with_direction(metric, ablation.direction(sets[0], metric)) for metric in metrics]
     size = (1.5 + 2.1 * len(metrics), 0.5 + (0.6 + 0.23 * len(rows)) * len(sets))
-    figure, grid = panels_of_rows(sets, titles, [LABELS[row] for row in rows], size, dpi=130)
+    figure, grid = panels_of_rows(sets, titles, [lineup.labels[row] for row in rows], size, dpi=130)
     for (line, place), axes in np.ndenumerate(grid):
         results = ablation.of_rows(sets[line], rows, metrics[place])
         for height, (row, mean, std, *by_seed) in enumerate(results.itertuples()):
-            colour = BASE_COLOUR if row == BASE else CONTROLS_COLOUR if row in CONTROLS else LINE
+            colour = BASE_COLOUR if row == lineup.base else LINE if row in lineup.rows else CONTROLS_COLOUR
             spread = 0.0 if math.isnan(std) else std
             axes.errorbar(mean, height, xerr=spread, fmt="D", ms=5, mfc="white", color=colour, lw=1, capsize=2)
             axes.plot(by_seed, [height] * len(by_seed), "o", ms=2.5, color=colour, alpha=0.7)
-        axes.axvline(results["mean"][BASE], color=BASE_COLOUR, lw=0.7, ls="--")
+        axes.axvline(results["mean"][lineup.base], color=BASE_COLOUR, lw=0.7, ls="--")
         axes.locator_params(axis="x", nbins=4)
     legend = f"dots: {len(ablation.seeds)} seed(s); diamond and bar: mean and sample deviation"
     figure.suptitle(f"{title}\n{legend}", fontsize=9)

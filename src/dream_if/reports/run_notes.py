@@ -19,12 +19,14 @@ def on_scenes(run: Run) -> bool:
     return bool(run.config["data"].get("layout") == "scenes")
 
 
-def parameters(run: Run) -> int:
-    """The number of parameters of a run's network, which is built without memory for them.
+def parameters(run: Run) -> int | None:
+    """The number of parameters of a run's network, which is built without memory for them; None for foreign code.
 
     Raises:
         InputError: This version has no such network.
     """
+    if "class_path" in run.config["model"]["net"]:
+        return None
     try:
         with torch.device("meta"):
             net = DreamIF(**run.config["model"]["net"])
@@ -37,8 +39,10 @@ def parameters(run: Run) -> int:
 
 
 def network_size(run: Run) -> str:
-    """Width and depth of a run's network, in words."""
+    """Width and depth of a run's network, in words, or the class of a foreign one."""
     net = run.config["model"]["net"]
+    if "class_path" in net:
+        return _words(net)
     return (
         f"{net.get('dim')} channels at full resolution, {_words(net.get('num_blocks'))} blocks at the four levels, "
         f"{net.get('num_refinement_blocks')} for refinement"

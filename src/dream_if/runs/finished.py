@@ -4,7 +4,7 @@ import hashlib
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +13,7 @@ import pandas as pd
 
 from dream_if.data.conditions import CLEAN
 from dream_if.errors import InputError
+from dream_if.messages import flat
 from dream_if.runs.files import NETWORK, SHUFFLED, is_statistic, read_config, read_images, read_metrics
 from dream_if.runs.sweep_point import IDLE
 
@@ -67,24 +68,36 @@ class Run:
 
 @dataclass(frozen=True)
 class FoundRuns:
-    """The tested runs below a folder, and the folders of runs that are not tested yet with (group, seed)."""
+    """What lies below some folders.
 
+    Attributes:
+        place: the folders, for messages.
+        tested: the runs that are tested.
+        unfinished: folder of a run that is not tested yet -> its settings.
+    """
+
+    place: str
     tested: tuple[Run, ...]
-    unfinished: Mapping[Path, tuple[str | None, int]]
+    unfinished: Mapping[Path, Mapping[str, Any]]
 
 
-def find_runs(folder: Path) -> FoundRuns:
-    """Read every run at any depth below a folder, in the order of their paths.
+def find_runs(*folders: Path) -> FoundRuns:
+    """Read every run in and below folders, at any depth, in the order of the folders and of the paths in each.
 
-    A run is a folder that holds ``config.yaml``; it is tested when the ``metrics.json`` beside it has a test.
+    A run is a folder that holds ``config.yaml``; it is tested when the ``metrics.json`` beside it has a test. A run
+    below two of the folders is read once.
 
     Raises:
         InputError: There is no such folder, or a file in it cannot be read.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; name the one that holds the runs of the table.")
+    paths: dict[Path, Path] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder; name the one that holds the runs of the table.")
+        for path in sorted(folder.rglob("config.yaml")):
+            paths.setdefault(path.resolve(), path)
     tested, unfinished = [], {}
-    for path in sorted(folder.rglob("config.yaml")):
+    for path in paths.values():
         config = read_config(path)
         if config is None:
             continue
@@ -92,8 +105,8 @@ def find_runs(folder: Path) -> FoundRuns:
         if record.get("test"):
             tested.append(_run(path.parent, config, record))
         else:
-            unfinished[path.parent] = (config.get("group"), config["seed_everything"])
-    return FoundRuns(tuple(tested), unfinished)
+            unfinished[path.parent] = config
+    return FoundRuns(" and ".join(map(str, folders)), tuple(tested), unfinished)
 
 
 def _run(folder: Path, config: dict[str, Any], record: dict[str, Any]) -> Run:
@@ -197,7 +210,8 @@ def refuse_differences(runs: Sequence[Run], free: Sequence[str]) -> None:
     """Make sure that runs differ in nothing but what they may.
 
     Beside the free settings that is the seed, also where it was filled in as ``data.train_seed``, where files go, and
-    what computes nothing.
+    what computes nothing. Absolute paths are alike if their last parts are. How long they were trained may differ if a
+    setting of ``data`` or ``trainer`` is free.
 
     Args:
         runs: at least one.
@@ -223,6 +237,8 @@ def refuse_differences(runs: Sequence[Run], free: Sequence[str]) -> None:
                 f"{told}{more}. Rows may differ in seed_everything, {', '.join(free)} alone. Move one of "
                 "the two away and repeat it, or give each setting a folder of its own."
             )
+    if any(setting.startswith(("data.", "trainer.")) for setting in free):
+        return  # the length may follow from these
     # One whose folder holds a test alone is passed over.
     for unit in ("epochs", "steps"):
         lengths = {run.folder: run.fit[unit] for run in runs if run.fit.get(unit) is not None}
@@ -241,8 +257,8 @@ def _compared(run: Run, free: Sequence[str]) -> dict[str, Any]:
     """Setting -> value, for all that must agree."""
     left_out = (*free, *PLACES, *IDLE, "seed_everything")
     settings = {
-        key: value
-        for key, value in _flat(run.config)
+        key: _name(value)
+        for key, value in flat(run.config)
         if not any(key == name or key.startswith(f"{name}.") for name in left_out)
     }
     if settings.get("data.train_seed") == run.seed:
@@ -256,9 +272,8 @@ def _compared(run: Run, free: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
-def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in settings.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
+def _name(value: Any) -> Any:
+    """A setting; of an absolute path, which another machine has elsewhere, its last part."""
+    if isinstance(value, list):
+        return [_name(one) for one in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from dream_if.errors import InputError
-from dream_if.messages import configurations, keys_of, read_configuration
+from dream_if.messages import configurations, flat, keys_of, read_configuration
 from dream_if.shipped import find
 
-__all__ = ["Sweep", "command_of", "expand", "fit_arguments", "point_name", "read_sweep"]
+__all__ = ["Sweep", "command_of", "expand", "fit_arguments", "point_name", "point_settings", "read_sweep"]
 
 Value = str | int | float | bool | list[Any]
 
@@ -126,6 +126,12 @@ def _as_text(where: str, value: Value) -> str:
 def expand(sweep: Sweep) -> list[dict[str, Value]]:
     """The points of a grid, each as its parameters' values by name; the last name changes fastest."""
     return [dict(zip(sweep.parameters, values, strict=True)) for values in product(*sweep.parameters.values())]
+
+
+def point_settings(point: Mapping[str, Any]) -> dict[str, Any]:
+    """Every setting of a point of a sweep, by dotted key, those in the file that its ``config`` names included."""
+    overlay = read_configuration(Path(find(str(point["config"]), "experiments"))) if "config" in point else {}
+    return dict(flat(overlay)) | {key: value for key, value in point.items() if key != "config"}
 
 
 def point_name(point: Mapping[str, Value]) -> str:

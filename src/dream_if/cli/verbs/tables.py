@@ -17,22 +17,25 @@ from dream_if.inference.fuser import find_device
 from dream_if.machine import choose_threads, use_threads
 from dream_if.reports.ablation import make_ablation
 from dream_if.reports.ablation_document import ablation_document
-from dream_if.reports.ablation_runs import expected_runs
+from dream_if.reports.ablation_runs import expected_runs, rows_of_table4
 from dream_if.reports.best_and_worst import draw_extremes
 from dream_if.reports.comparison import comparison_document
 from dream_if.reports.detection import detection_document
 from dream_if.reports.document import Document
 from dream_if.reports.efficiency import efficiency
+from dream_if.reports.lineup import rows_of_sweeps
 from dream_if.runs.finished import find_runs
 from dream_if.scoring.compare import compare_methods
 from dream_if.scoring.journal import ScoreJournal
 from dream_if.scoring.plan import TABLES, TablePlan, read_plan
 from dream_if.scoring.statistics import per_image
+from dream_if.shipped import find
 from dream_if.storage import make_folder, write_atomically
 
 __all__ = ["Options", "run"]
 
 ABLATION = "4"
+SWEEP = "sweep"
 DETECTION = "5"
 DEFAULT_PLAN = "experiments/tables/demo.yaml"
 JOURNAL = "scores.jsonl"
@@ -44,27 +47,35 @@ class Options:
 
     table: str = positional(
         "table of the paper: 1 clean pairs, 2 corrupted, two-stage, 3 corrupted, one-stage, 4 the ablation, "
-        "5 detection on fused images; or beyond it: severity, shift, efficiency",
-        choices=["1", "2", "3", ABLATION, *TABLES[3:]],
+        "5 detection on fused images; or beyond it: severity, shift, efficiency, and sweep, the runs of any grid",
+        choices=["1", "2", "3", ABLATION, *TABLES[3:], SWEEP],
     )
-    source: str | None = positional(
-        f"a YAML file with methods and sets ({DEFAULT_PLAN} if left out); for table 4 the folder below which the "
-        "runs lie, at any depth (runs/table4)",
-        default=None,
+    source: Sequence[str] = positional(
+        f"a YAML file with methods and sets ({DEFAULT_PLAN} if left out); for tables 4 and sweep one or more folders "
+        "below which the runs lie, at any depth (runs/table4, or runs/ and the name of the sweep's file)",
+        default=(),
+        nargs="*",
         metavar="SOURCE",
     )
     out: str | None = option(
         "where the table goes as .md, .csv, .html and .png, and its scores as scores.jsonl, with which a run that "
-        "was stopped goes on; runs/tables if left out, for table 4 the folder of the runs",
+        "was stopped goes on; runs/tables if left out, for tables 4 and sweep the first folder of the runs",
         default=None,
         metavar="FOLDER",
     )
     sweep: Sequence[str] = option(
-        "of table 4: the sweeps that ran it, such as sweeps/table4.yaml sweeps/table4_controls.yaml; a row or seed "
-        "that they name and the runs lack is an error, even where no other row has the seed",
+        "of tables 4 and sweep: the sweeps that ran it, such as sweeps/table4.yaml sweeps/table4_controls.yaml, or "
+        "names of ours; a row or seed that they name and the runs lack is an error, even where no other row has the "
+        "seed",
         default=(),
         nargs="+",
         metavar="FILE",
+    )
+    base: str | None = option(
+        "of tables 4 and sweep: the row that the others are tested against, as the table calls it, in table 4 by its "
+        "group; the first row if left out",
+        default=None,
+        metavar="ROW",
     )
     data: str = option("what {data} in the YAML file stands for", default="data", metavar="FOLDER")
     weights: str = option("what {weights} in the YAML file stands for, as for dream-if fuse", default="small")
@@ -92,15 +103,14 @@ def run(options: Options) -> int:
     Raises:
         InputError: A file, set, method or run is missing or cannot be used, or the output cannot be written.
     """
-    if options.table == ABLATION:
-        runs = Path(options.source or "runs/table4").expanduser()
-        out = runs if options.out is None else Path(options.out).expanduser()
-        _refuse_idle(options)
-        expected = [place for path in options.sweep for place in expected_runs(Path(path).expanduser())]
-        _deliver(ablation_document(make_ablation(find_runs(runs), runs, expected)), out)
+    if options.table in (ABLATION, SWEEP):
+        _from_runs(options)
         return 0
-    if options.sweep:
-        raise InputError(f"--sweep is for table {ABLATION}, the ablation; leave it out.")
+    for given, name in ((options.sweep, "sweep"), (options.base, "base")):
+        if given:
+            raise InputError(f"--{name} is for table {ABLATION}, the ablation, and for table {SWEEP}; leave it out.")
+    if len(options.source) > 1:
+        raise InputError(f"table {options.table}: expected one YAML file, got {' '.join(options.source)}.")
     for name, least in (("limit", 1), ("panels", 0)):
         value = getattr(options, name)
         if value is not None and value < least:
@@ -108,7 +118,7 @@ def run(options: Options) -> int:
     use_threads(choose_threads(options.threads))
     device = find_device(options.device)
     plan = read_plan(
-        Path(options.source or DEFAULT_PLAN).expanduser(),
+        Path(*options.source or [DEFAULT_PLAN]).expanduser(),
         options.table,
         data=Path(options.data).expanduser(),
         weights=options.weights,
@@ -129,14 +139,32 @@ def run(options: Options) -> int:
     return 0
 
 
+def _from_runs(options: Options) -> None:
+    """Make Table 4, or the table of a sweep, from finished runs."""
+    _refuse_idle(options)
+    sweeps = [Path(find(str(Path(path).expanduser()), "sweeps")) for path in options.sweep]
+    if options.table == SWEEP and not sweeps:
+        raise InputError("--sweep: table sweep needs the file of the sweep that ran the runs, such as --sweep my.yaml.")
+    place = f"runs/{sweeps[0].stem}" if options.table == SWEEP else "runs/table4"
+    folders = [Path(folder).expanduser() for folder in options.source or [place]]
+    lineup = rows_of_sweeps(sweeps, options.base) if options.table == SWEEP else None
+    found = find_runs(*folders)
+    if lineup is None:
+        lineup = rows_of_table4(found, [place for path in sweeps for place in expected_runs(path)], options.base)
+    _deliver(
+        ablation_document(make_ablation(found, lineup)),
+        folders[0] if options.out is None else Path(options.out).expanduser(),
+    )
+
+
 def _refuse_idle(options: Options) -> None:
-    """Refuse options that the ablation, which runs nothing, would not heed."""
+    """Refuse options that a table of finished runs, which runs nothing, would not heed."""
     for each in fields(options):
         given = getattr(options, each.name)
-        if each.name not in ("table", "source", "out", "sweep") and given != each.default:
+        if each.name not in ("table", "source", "out", "sweep", "base") and given != each.default:
             raise InputError(
-                f"--{each.name.replace('_', '-')} {given}: table {ABLATION} reads finished runs and does not use this; "
-                "leave it out. What the runs are tested on is settled when they are run."
+                f"--{each.name.replace('_', '-')} {given}: table {options.table} reads finished runs and does not use "
+                "this; leave it out. What the runs are tested on is settled when they are run."
             )
 
 
