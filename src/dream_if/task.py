@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import fields
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 import torch
+from jsonargparse.typing import restricted_number_type
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
@@ -29,6 +30,11 @@ __all__ = ["SHUFFLED", "Batch", "FusionTask", "adamw"]
 
 SHUFFLED = "shuffled"
 """The network with dominance maps of other images, among what a test compares with."""
+
+if TYPE_CHECKING:
+    Share: TypeAlias = float
+else:  # checked as settings are read, in a dry run too
+    Share = restricted_number_type("Share", float, [(">=", 0), ("<", 1)])
 
 
 class Batch(TypedDict):
@@ -92,7 +98,7 @@ class FusionTask(LightningModule):
         net: DreamIF,
         loss: FusionLoss = FusionLoss(),  # noqa: B008  (a plain dataclass, never changed)
         optimizer: OptimizerCallable = adamw,
-        warmup: float = 0.02,
+        warmup: Share = 0.02,
         final_lr: float = 0.01,
         metrics: Sequence[str] = TABLE_METRICS,
         compare: Sequence[str] = ("average", "maximum", "laplacian"),
@@ -111,7 +117,7 @@ class FusionTask(LightningModule):
         self.net = net
         self.loss = loss
         self.optimizer = optimizer
-        self.warmup = warmup
+        self.warmup = float(warmup)
         self.final_lr = final_lr
         net.recompute_blocks(recompute)
         self.compile_mode = compile
