@@ -106,6 +106,7 @@ class TestSettings:
             (["check"], "the following arguments are required: data"),
             (["check", "nowhere"], "nowhere: no such folder"),
             (["scenes", "wrong", "--train", "x"], "train: expected a whole number, got x."),
+            (["prepare", "pairs", "x" * 300], "File name too long"),
             (["scenes", "pairs"], "pairs: expected a new or empty folder"),
         ],
         ids=lambda value: " ".join(value)[-30:] if isinstance(value, (list, tuple)) else None,
