@@ -22,11 +22,28 @@ def configurations(args: Sequence[str]) -> Iterator[str]:
 
 
 def read_configuration(path: Path) -> dict[str, Any]:
-    """Make sure that a file is YAML with settings by name; the parser's own complaint would not name the file."""
+    """Make sure that a file is YAML with settings by name; the parser's own complaint would not name the file.
+
+    Raises:
+        InputError: It is not, see also `read_yaml`, or has so many classes that the parser would not come to an end.
+    """
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected settings by name, such as 'data: {{crop: 96}}', and found none.")
+    classes = sum(key.endswith("class_path") for key in keys_of(content))
+    if classes > MOST_CLASSES or _classes_deep(content) > DEEPEST_CLASSES:
+        raise InputError(
+            f"{path}: has more than {MOST_CLASSES} class_path, or more than {DEEPEST_CLASSES} within each other; the "
+            "parser's time doubles or triples with each level."
+        )
     return content
+
+
+def _classes_deep(content: Any) -> int:
+    """How many class_path stand within each other."""
+    below = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    own = isinstance(content, dict) and "class_path" in content
+    return own + max(map(_classes_deep, below), default=0)
 
 
 def keys_of(content: Any, above: str = "") -> Iterator[str]:
@@ -81,6 +98,7 @@ def explain(message: str, known: Iterable[str] = (), written: Sequence[str] = ()
         wanted |= {"a path such as package.module.name": None}
         reasons = {line: None for line in reasons if not line.startswith(NO_PATH)}
     told = [re.sub(f"{NO_PATH}(.*)", CLASS_HELP, line) for line in reasons]
+    told = [SHARE.sub(r"expected 0 or more and below 1, got \1.", line) for line in told]
     got = value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
     text = " ".join(told) if told else f"expected {' or '.join(wanted)}, got {got}." if wanted else message
     return ": ".join([*keys, text])
@@ -88,6 +106,8 @@ def explain(message: str, known: Iterable[str] = (), written: Sequence[str] = ()
 
 LONGEST = 200
 """Characters of a value that a message repeats."""
+
+DEEPEST_CLASSES, MOST_CLASSES = 6, 100  # the parser took a second for 7 within each other, and minutes for 8
 
 UNKNOWN = re.compile(
     r"(?:unrecognized arguments: |Subcommand '\w+' does not accept option '|Option '(?=.*' is not accepted))"
@@ -100,6 +120,8 @@ FOR_DEVELOPERS = re.compile(r"[^.\n]*\bset_parsing_settings\b[^.\n]*(\.|$)", re.
 NO_PATH = "Expected a dot import path string: "
 
 CLASS_HELP = r"\1 is no class that is known here; write its full path, such as torch.optim.AdamW."
+
+SHARE = re.compile(r"Not of type Share: (?:could not convert string to float: )?(\S{1,200}).*")
 
 # How the parser frames the reasons why a value fits none of the types that a setting may have.
 FRAMING = (

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,31 +111,28 @@ def refuse_used_folder(path: Path, purpose: str) -> None:
 
 
 @contextmanager
-def atomic_folder(path: Path, part: Path | None = None) -> Iterator[Path]:
+def atomic_folder(path: Path, part: Path | None = None, endings: Collection[str] = ()) -> Iterator[Path]:
     """A folder to fill: it takes its name when the block ends, and is gone if the block fails.
 
     Args:
         path: the folder. It must not be there yet, or be empty.
         part: what it is called until then, on the same disk, so that nobody else fills it at the same time; if left
             out it gets a name of its own beside ``path``.
+        endings: of the files that a killed process may have left in ``part``, such as ``.raw``. They are removed.
 
     Yields:
         The empty folder to be filled.
 
     Raises:
-        InputError: ``part`` is there already, the folder cannot be written to, or the disk is full.
+        InputError: Another process fills ``part``, or it holds something else; the folder cannot be written to, or the
+            disk is full.
     """
     make_folder(path.parent)
+    lock = None
     if part is None:
         part = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     else:
-        try:
-            part.mkdir()
-        except FileExistsError as error:
-            raise InputError(
-                f"{part}: is there already, so another process is filling it, or one was killed; in the latter case "
-                "remove it."
-            ) from error
+        lock = _taken(part, endings)
     try:
         yield part
         part.chmod(0o755)  # a temporary folder is its owner's alone
@@ -146,6 +143,36 @@ def atomic_folder(path: Path, part: Path | None = None) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)  # gone already where it became the folder
+        if lock is not None:
+            os.close(lock)
+
+
+def _taken(part: Path, endings: Collection[str]) -> int | None:
+    """Make an empty folder for this process alone, as long as what is returned is open; a killed process keeps none."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: nobody can tell whether another process is alive
+        fcntl = None  # type: ignore[assignment]
+    lock = None
+    try:
+        part.mkdir(exist_ok=fcntl is not None)
+        if fcntl is not None:
+            lock = os.open(part, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        left = list(part.iterdir())
+        if any(file.suffix not in endings or not file.is_file() for file in left):
+            raise FileExistsError
+        for file in left:
+            file.unlink()
+    except OSError as error:
+        if lock is not None:
+            os.close(lock)
+        if not isinstance(error, FileExistsError | BlockingIOError):
+            raise InputError(f"{part}: cannot be written ({error.strerror}).") from error
+        raise InputError(
+            f"{part}: is there already: another process is filling it, or it holds something else; then remove it."
+        ) from error
+    return lock
 
 
 def read_json_lines(path: Path) -> list[Any]:

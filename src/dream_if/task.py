@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any, Literal, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict
 
 import torch
+from jsonargparse.typing import restricted_number_type
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
@@ -29,6 +30,11 @@ __all__ = ["SHUFFLED", "Batch", "FusionTask", "adamw"]
 
 SHUFFLED = "shuffled"
 """The network with dominance maps of other images, among what a test compares with."""
+
+if TYPE_CHECKING:
+    Share: TypeAlias = float
+else:  # checked as settings are read, in a dry run too
+    Share = restricted_number_type("Share", float, [(">=", 0), ("<", 1)])
 
 
 class Batch(TypedDict):
@@ -92,7 +98,7 @@ class FusionTask(LightningModule):
         net: nn.Module,
         loss: nn.Module | None = None,
         optimizer: OptimizerCallable = adamw,
-        warmup: float = 0.02,
+        warmup: Share = 0.02,
         final_lr: float = 0.01,
         metrics: Sequence[str] = TABLE_METRICS,
         compare: Sequence[str] = ("average", "maximum", "laplacian"),
@@ -121,7 +127,7 @@ class FusionTask(LightningModule):
         loss = FusionLoss() if loss is None else loss
         self.loss = loss if isinstance(loss, FusionLoss) else ForeignLoss(loss)
         self.optimizer = optimizer
-        self.warmup = warmup
+        self.warmup = float(warmup)
         self.final_lr = final_lr
         net.recompute_blocks(recompute)
         self.compile_mode = compile

@@ -1,8 +1,10 @@
 """The page as Gradio builds it: what is on it, what it calls, and what it never asks for."""
 
+import json
 import re
 import socket
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
@@ -148,3 +150,38 @@ def test_a_port_in_use_is_said(page):
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=f"the page cannot be served on 127.0.0.1, port {port}"):
             serve(page, "127.0.0.1", port, share=False)
+
+
+def _sent(page: gr.Blocks, body: dict) -> str:
+    """What the page's queue answers to a request."""
+    api = f"{page.local_url}gradio_api/queue/"
+    request = Request(f"{api}join", json.dumps(body).encode(), {"Content-Type": "application/json"})  # of this machine
+    try:
+        with urlopen(request, timeout=30) as answer:
+            answer.read()
+    except HTTPError as error:
+        return f"{error.code} {error.read().decode()}"
+    with urlopen(f"{api}data?session_hash={body['session_hash']}", timeout=30) as answer:
+        return next(line.decode() for line in answer if b"process_completed" in line)
+
+
+def test_requests_that_no_page_sends_leave_no_traceback(page, capfd):
+    numbers = {block.fn.__name__: number for number, block in page.fns.items()}
+    good = [None, "auto", "both", 0, *LEVELS]
+    wrong = [good[:1], [None] * 40, ["/etc/passwd", *good[1:]], [{"path": "/etc/passwd"}, *good[1:]], [[1], *good[1:]]]
+    wrong += [[*good[:place], value, *good[place + 1 :]] for place in (2, 3, 4) for value in ("x", ["both"], {}, 99.5)]
+    serve(page, "127.0.0.1", None, share=False)
+    try:
+        assert '"success":true' in _sent(page, {"fn_index": numbers["preview"], "data": good, "session_hash": "good"})
+        for number, data in enumerate(wrong):
+            body = {"fn_index": numbers["preview"], "data": data, "session_hash": f"p{number}"}
+            assert "success" in _sent(page, body)
+        for number, event in enumerate([None, {}, [], "x", 5, {"index": 99}, {"index": -1}, {"index": "x"}]):
+            body = {"fn_index": numbers["choose"], "data": [], "event_data": event, "session_hash": f"c{number}"}
+            assert "example: expected a number below 2" in _sent(page, body)
+        assert _sent(page, {"fn_index": 999, "data": [], "session_hash": "x"}) == "400 The request cannot be read."
+    finally:
+        page.close()
+    said = "".join(capfd.readouterr())
+    assert "Traceback" not in said
+    assert said.count("dream-if: refused '/gradio_api/queue/join' (KeyError)") == 1

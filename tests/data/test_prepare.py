@@ -142,7 +142,7 @@ class TestRefusals:
     def test_nothing_is_left_of_a_set_that_cannot_be_read(self, workspace: Path, run) -> None:
         Path("pairs/test/ir/test_02.png").write_bytes(b"\x89PNG\r\n\x1a\n")
         before = set(Path().iterdir())
-        assert "test_02.png: the image is damaged" in run("prepare", "pairs", "packed").message
+        assert "test_02.png: not a picture of a known format" in run("prepare", "pairs", "packed").message
         assert set(Path().iterdir()) == before
 
     def test_nor_when_writing_fails(self, workspace: Path, run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,8 +170,16 @@ class TestRefusals:
         Path("mine/notes.txt").write_text("keep")
         assert "mine: expected a new or empty folder" in run("prepare", "pairs", "mine").message
         Path("packed.part").mkdir()
+        Path("packed.part/notes.txt").write_text("keep")
         assert "packed.part: is there already" in run("prepare", "pairs", "packed").message
-        assert Path("packed.part").is_dir()
+        assert Path("packed.part/notes.txt").read_text() == "keep"
+
+    def test_what_a_killed_one_left_is_written_anew(self, workspace: Path, run) -> None:
+        Path("packed.part").mkdir()
+        Path("packed.part/train_visible.raw").write_bytes(b"half")
+        assert run("prepare", "pairs", "packed").status == 0
+        assert run("check", "packed").status == 0
+        assert not Path("packed.part").exists()
 
     def test_an_empty_folder_is_taken(self, workspace: Path, run) -> None:
         Path("packed").mkdir()

@@ -35,6 +35,25 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}  # for this page alone, 
 FONTS = ("system-ui", "sans-serif")  # of the visitor's machine: Gradio's own come from a server of Google
 
 
+class Page(gr.Blocks):  # type: ignore[misc]  # Any to mypy
+    """Blocks that answer a request which no page sends with a message, not with a traceback in the log."""
+
+    async def preprocess_data(self, *args: Any, **kwargs: Any) -> Any:
+        """What was sent as values of the components.
+
+        Raises:
+            gr.Error: A value is missing or is none that its component may have.
+        """
+        try:
+            return await super().preprocess_data(*args, **kwargs)
+        except gr.Error as error:  # such as a file of another kind
+            error.print_exception = False
+            raise
+        except Exception as error:  # Gradio's components raise anything
+            message = f"The request cannot be read: {type(error).__name__}."
+            raise gr.Error(message, print_exception=False) from error
+
+
 def build(demo: Demo, examples: Sequence[Example]) -> gr.Blocks:
     """The page, not yet served.
 
@@ -42,7 +61,7 @@ def build(demo: Demo, examples: Sequence[Example]) -> gr.Blocks:
         demo: what it calls.
         examples: pairs to choose from, none or more.
     """
-    with gr.Blocks(title="Dream-IF", analytics_enabled=False) as page:
+    with Page(title="Dream-IF", analytics_enabled=False) as page:
         gr.Markdown(ABOUT)
         with gr.Row():
             with gr.Column(scale=2, min_width=360):
@@ -214,9 +233,15 @@ def _trust(source: Source, found: Map | None) -> gr.Image:
 
 
 def _choosing(examples: Sequence[Example]) -> Callable[..., Any]:
-    def choose(chosen: gr.SelectData) -> tuple[str, str]:
-        example = examples[chosen.index]
-        return str(example.visible), str(example.infrared)
+    def choose(chosen: gr.EventData) -> tuple[str, str]:  # SelectData fails at what no page sends
+        with _as_message():
+            try:
+                index = chosen.index
+            except (AttributeError, TypeError):
+                index = None
+            if not isinstance(index, int) or index not in range(len(examples)):
+                raise InputError(f"example: expected a number below {len(examples)}, got {str(index)[:100]}.")
+        return str(examples[index].visible), str(examples[index].infrared)
 
     return choose
 

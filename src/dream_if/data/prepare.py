@@ -126,7 +126,8 @@ def prepare_pairs(
 ) -> tuple[Manifest, bool]:
     """Write a prepared set with the pairs, splits, names and order of a set of image files.
 
-    It is written into ``<out>.part`` first and renamed, so ``out`` is complete or not there.
+    It is written into ``<out>.part`` first and renamed, so ``out`` is complete or not there. What a killed process left
+    in ``<out>.part`` is written anew.
 
     Args:
         root: Folder of the set of image files.
@@ -140,7 +141,7 @@ def prepare_pairs(
 
     Raises:
         InputError: The set is not as its layout says, a file in it cannot be used, ``out`` is in use or cannot be
-            written, or ``<out>.part`` is there already.
+            written, or another process fills ``<out>.part``.
     """
     if is_prepared(root):
         raise InputError(f"{root}: is a prepared set already; name the folder with the image files.")
@@ -173,7 +174,7 @@ def prepare_pairs(
             progress(done, total)
 
     part = out.with_name(f"{out.name}.part")
-    with atomic_folder(out, part):
+    with atomic_folder(out, part, (".raw", ".json")):
         written = {split: _write_split(part, split, own, advance) for split, own in pairs.items()}
         manifest = Manifest(source, known, written)
         with (part / "manifest.json").open("wb") as file:
