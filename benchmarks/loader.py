@@ -24,10 +24,10 @@ import numpy as np
 import torch
 import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.cli import LightningArgumentParser
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
+from dream_if.cli.classes import ModelParser
 from dream_if.data import FusionDataModule, PairedImages, RandomDegradations
 from dream_if.data.datamodule import one_opencv_thread
 from dream_if.data.degradations import degrade_batch
@@ -173,7 +173,7 @@ def training(config: Path, root: Path, workers: int) -> tuple[float, float]:
     """Train the network of a configuration for two short epochs; pairs of crops per second, share of data wait."""
     settings = yaml.safe_load(config.read_text())
     data = settings.get("data", {}) | {"layout": "folder", "root": str(root), "num_workers": workers}
-    parser = LightningArgumentParser()
+    parser = ModelParser()
     parser.add_lightning_class_args(FusionTask, "model")
     parser.add_lightning_class_args(FusionDataModule, "data")
     made = parser.instantiate(parser.parse_object({"model": settings.get("model", {}), "data": data}))

@@ -7,7 +7,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: tiny tensors gain
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for a newer version
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # about calls in lightning 2.6 (its issue 21900)
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import yaml
 from PIL import Image
 
 from dream_if.cli.main import HINT, main
+from dream_if.metrics import METRICS
 
 torch.set_num_threads(1)
 
@@ -28,6 +29,15 @@ TINY = {
     "data": {"layout": "folder", "root": "pairs", "crop": 16, "crops_per_pair": 2, "batch_size": 4, "num_workers": 0},
     "trainer": {"max_epochs": 1, "accelerator": "cpu", "devices": 1, "num_sanity_val_steps": 0},
 }
+
+
+@pytest.fixture(autouse=True)
+def _metrics_stay_ours() -> Iterator[None]:
+    """What a test registers is gone after it."""
+    kept = dict(METRICS)
+    yield
+    METRICS.clear()
+    METRICS.update(kept)
 
 
 def scene(height: int, width: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

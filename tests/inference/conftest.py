@@ -19,6 +19,7 @@ class Averaging(nn.Module):
         self.shapes: list[tuple[int, ...]] = []
         self.config = {"dim": 16, "use_se": True, "use_rd": True, "ffn_expansion": 2.66, "stride": 1}
         self.step = 8
+        self.has_dominance = True
 
     def forward(self, visible: Tensor, infrared: Tensor) -> FusionOutput:
         self.shapes.append(tuple(visible.shape))

@@ -56,7 +56,7 @@ class TestTheCommand:
             (("v.mp4", "i.mp4", "-o", "f.mp4", "--crf", "99"), "--crf: h264 takes 0 to 51, got 99"),
             (("v.mp4", "i.mp4", "-o", "f.mp4", "--dominance"), "--dominance is for pictures"),
             (("a.png", "a.png", "-o", "f.png", "--crf", "9"), "--codec and --crf are for two videos"),
-            (("v.mp4", "no.mp4", "-o", "f.mp4"), "no.mp4: cannot be read as a video (No such file"),
+            (("v.mp4", "no.mp4", "-o", "f.mp4"), "no.mp4: cannot be read (no such file"),
             (("v.mp4", "text.mp4", "-o", "f.mp4"), "text.mp4: cannot be read as a video (Invalid data"),
         ],
     )

@@ -104,6 +104,7 @@ class Visible(torch.nn.Module):
         self.infrared = infrared
         self.shapes: list[tuple[int, ...]] = []
         self.config = {"dim": 16, "use_se": True, "use_rd": True, "ffn_expansion": 2.66, "stride": 1}
+        self.has_dominance = False
 
     def forward(self, visible: Tensor, infrared: Tensor) -> FusionOutput:
         self.shapes.append(tuple(visible.shape))
@@ -111,9 +112,7 @@ class Visible(torch.nn.Module):
 
 
 def fuser(infrared: bool = False) -> Fuser:
-    made = Fuser(Visible(infrared), device="cpu", precision="float32")
-    made.has_dominance = False
-    return made
+    return Fuser(Visible(infrared), device="cpu", precision="float32")
 
 
 def fused(out: str = "f.mp4", infrared: bool = False, span: str = "auto", **options) -> list[np.ndarray]:

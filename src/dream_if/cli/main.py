@@ -77,8 +77,13 @@ OWN = (  # each a module of dream_if.cli.verbs
     *("check", "prepare", "scenes", "degrade", "metrics"),
     *("fuse", "app", "export", "publish", "evaluate", "figure", "sweep", "tables"),
 )
-INPUTS = {"check": 1, "prepare": 1, "degrade": 1, "fuse": 2, "publish": 1}
-"""How many words after a verb name what is read; if that is not there, it is told before anything large is imported."""
+NO_FOLDER = "no such folder."
+INPUTS = {
+    **dict.fromkeys(["check", "prepare", "degrade"], (1, NO_FOLDER)),
+    "fuse": (2, "cannot be read (no such file or folder)."),
+    "publish": (1, f"not the folder of a finished `dream-if fit`: {NO_FOLDER}"),
+}
+"""How many words after a verb name what is read, and what is said, before anything large is imported, if it is missing."""
 
 
 def run_own(name: str, args: Sequence[str]) -> int:
@@ -86,11 +91,12 @@ def run_own(name: str, args: Sequence[str]) -> int:
 
     Only what the verb needs is imported: Lightning and what trains take longer to load than a picture to be fused.
     """
-    for word in args[: INPUTS.get(name, 0)]:
+    count, missing = INPUTS.get(name, (0, ""))
+    for word in args[:count]:
         if word.startswith("-"):
             break
         if not Path(word).expanduser().exists():
-            raise InputError(f"{word}: there is no such file or folder.")
+            raise InputError(f"{word}: {missing}")
     verb = import_module(f"dream_if.cli.verbs.{name}")
     about = (inspect.getdoc(verb.run) or "").split("\n", 1)[0]
     return verb.run(read_options(verb.Options, args, prog=f"dream-if {name}", about=about))

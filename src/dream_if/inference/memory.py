@@ -10,7 +10,7 @@ import re
 import torch
 
 from dream_if.errors import InputError
-from dream_if.models import DreamIF, FusionNetwork
+from dream_if.models import ForeignNetwork, FusionNetwork
 from dream_if.models.dream_if import PROMPTS
 
 __all__ = ["BETWEEN_TILES", "SPARE", "bytes_per_pixel", "parse_memory"]
@@ -47,7 +47,7 @@ def bytes_per_pixel(net: FusionNetwork, value_bytes: int, strips: bool, cuda: bo
         strips: whether its blocks go by strips, as on the CPU, or whole.
         cuda: whether it runs on a GPU of CUDA.
     """
-    if not isinstance(net, DreamIF):
+    if isinstance(net, ForeignNetwork):
         return MARGIN * value_bytes * _values_per_pixel(net)
     settings = net.config
     dim = settings["dim"]
