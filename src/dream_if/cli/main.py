@@ -83,7 +83,7 @@ INPUTS = {
     "fuse": (2, "cannot be read (no such file or folder)."),
     "publish": (1, f"not the folder of a finished `dream-if fit`: {NO_FOLDER}"),
 }
-"""How many words after a verb name what is read, and what is said, before anything large is imported, if it is missing."""
+"""How many words after a verb name what is read, and what is said where that is missing, before any large import."""
 
 
 def run_own(name: str, args: Sequence[str]) -> int:
