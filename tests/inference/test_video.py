@@ -73,6 +73,8 @@ class TestTheCommand:
         import builtins
         import sys
 
+        for name in ("v.mp4", "i.mp4"):
+            Path(name).touch()
         real = builtins.__import__
 
         def without(name, *args, **kwargs):
