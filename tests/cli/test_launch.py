@@ -1,5 +1,8 @@
 """What is made of the processes that torchrun or SLURM start."""
 
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -76,3 +79,12 @@ def test_processes_share_cores_unless_slurm_has_dealt_them_out(inside, monkeypat
     launch.share_cores(SimpleNamespace(num_devices=4), None)
     launch.share_cores(SimpleNamespace(num_devices=4), 3)
     assert seen == [(None, processes), (3, processes)]
+
+
+def test_one_thread_trains_in_bfloat16(tmp_path: Path) -> None:
+    """In a process of its own: on processors with AMX oneDNN divided by zero, which no Python sees."""
+    limits = ("--trainer.max_epochs=1", "--trainer.limit_train_batches=2", "--trainer.limit_val_batches=1")
+    words = ["fit", "--config", "demo", "--threads=1", "--panels.count=0", *limits, "--data.num_workers=0"]
+    code = "import sys; from dream_if.cli import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()

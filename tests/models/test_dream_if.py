@@ -9,6 +9,7 @@ import einops._backends
 import pytest
 import torch
 
+from dream_if.errors import InputError
 from dream_if.models import DreamIF
 
 TINY = {
@@ -239,3 +240,9 @@ def test_saved_network_loads_as_it_was(tmp_path: Path) -> None:
     assert loaded.config["use_se"] is False
     images = pair(16, 16)
     torch.testing.assert_close(loaded(*images).fused, net.eval()(*images).fused)
+
+
+@pytest.mark.parametrize("name", ["dim", "num_blocks", "num_refinement_blocks", "num_heads", "ffn_expansion", "stride"])
+def test_null_is_no_size(name: str) -> None:
+    with pytest.raises(InputError, match=f"{name}: expected a value, got null"):
+        DreamIF(**{name: None})

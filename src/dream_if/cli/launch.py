@@ -49,6 +49,9 @@ def share_cores(trainer: Trainer, threads: int | None) -> None:
     alone = SLURMEnvironment.detect() and "SLURM_CPUS_PER_TASK" in os.environ
     chosen = choose_threads(threads, 1 if alone else trainer.num_devices)
     use_threads(chosen)
+    if chosen.number == 1:
+        # oneDNN of torch 2.15 divides by zero in a bfloat16 gradient where it has AMX and one thread: the process dies.
+        os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
     rank_zero_info(f"Computing with {chosen.reason}")
 
 

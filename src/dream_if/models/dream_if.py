@@ -145,6 +145,11 @@ class DreamIF(
                 f"{asked} needs use_rd: cross and self enhancement are guided by the relative dominance. "
                 f"Set use_rd to true, or {asked} to false."
             )
+        sizes = {"dim": dim, "num_blocks": num_blocks, "num_refinement_blocks": num_refinement_blocks}
+        sizes |= {"num_heads": num_heads, "ffn_expansion": ffn_expansion, "stride": stride}
+        for name, value in sizes.items():
+            if value is None:  # null in YAML
+                raise InputError(f"{name}: expected a value, got null.")
         if dim < 2 or dim % 2:
             raise InputError(f"dim must be an even number from 2 up, as levels halve and double it, got {dim}.")
         if len(num_blocks) != 4 or len(num_heads) != 4:
