@@ -94,7 +94,7 @@ def checkpoint_network(path: str) -> Any:
     """The settings of the network in a checkpoint of a run.
 
     Raises:
-        InputError: It is none of ours.
+        InputError: There is no such file, or it is no checkpoint of dream-if.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such checkpoint. A run keeps its own in <run>/checkpoints/.")

@@ -227,7 +227,7 @@ class Condition:
             source=_sources(where, kind, source),
         )
         try:
-            made.composition()  # to hear of mistakes before anything is computed
+            made.composition()  # refuses wrong arguments before anything is computed
         except InputError as error:
             raise InputError(f"{where}{str(error).rstrip('.')}.") from error
         return made

@@ -136,7 +136,7 @@ class FusionDataModule(LightningDataModule):
         self.mix: Mix = mix
         self.degradation = degradation
         self.test_degradation = test_degradation
-        self._conditions()  # to hear of mistakes now
+        self._conditions()  # refuses wrong conditions now, not at the test
         self.degraded: set[Source] = set(SOURCES) if degrade == "both" else {degrade}
         self.num_workers = num_workers
         self.seed = seed

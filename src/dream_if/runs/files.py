@@ -28,7 +28,7 @@ def is_statistic(name: str) -> bool:
 
 
 def read_config(path: Path) -> dict[str, Any] | None:
-    """The settings of a run; None for a file of the same name that is none of ours, such as a tracker's.
+    """The settings of a run; None for another program's file of the same name, such as a tracker's.
 
     Raises:
         InputError: It is not YAML, or a setting that a table reads is not what a run writes.
