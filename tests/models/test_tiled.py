@@ -100,7 +100,8 @@ def test_the_network_itself_stays_as_it_is(tiny_net):
         assert torch.equal(net(*sources).fused, expected)
         with TiledImage(32, 72) as image, ThreadPoolExecutor(1) as other:
             image.next_input("note", slice(0, 32), slice(0, 40))
-            assert torch.equal(other.submit(no_grad(net), *sources).result(), expected)
+            # another thread may have another number of cores, and so sums in another order
+            torch.testing.assert_close(other.submit(no_grad(net), *sources).result(), expected)
 
 
 def no_grad(net: DreamIF) -> Callable[..., torch.Tensor]:
