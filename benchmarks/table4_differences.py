@@ -1,10 +1,12 @@
-"""The differences that docs/table4.md prints: the full network less base, less itself with others' maps, less plain.
+"""What docs/table4.md prints of the runs in docs/data/table4: rows in their order, their differences, what maps say.
 
     python benchmarks/table4_differences.py [docs/data/table4]
 
-A run's folder is called <row>-<seed>-<hash>. By condition and metric: the mean over sets of the mean difference, least
-to largest of the sets, and on how many sets all seeds are ahead / behind with p < .01 by Wilcoxon's signed-rank test
-over images, each image's score being the mean over seeds. Then what the fusion weight says.
+A run's folder is called <row>-<seed>-<hash>. First for each metric and condition each row's mean over sets and seeds,
+its standard deviation over seeds and its rank among the paper's rows; below them the paper's, of clean LLVIP. Then
+differences by condition and metric: the mean over sets of the mean difference, least to largest of the sets, and on how
+many sets all seeds are ahead / behind with p < .01 by Wilcoxon's signed-rank test over images, each image's score being
+the mean over seeds. Then what the fusion weight says.
 """
 
 import sys
@@ -13,8 +15,14 @@ from pathlib import Path
 import pandas as pd
 from scipy.stats import wilcoxon
 
+from dream_if.reports.paper import TABLE_4
+
 CONDITIONS = ("clean", "both", "visible", "infrared", "local")
 METRICS = ("Qabf", "SSIM", "VIFF")
+ROWS = ("base", "rd", "rd_ce", "rd_se", "rd_ce_se")
+CONTROLS = ("frozen", "plain")
+FULL = "rd_ce_se"
+NAMES = {"rd": "RD", "rd_ce": "RD + CE", "rd_se": "RD + SE", FULL: "RD + CE + SE"}
 STATISTICS = (
     *("RD_visible", "RD_deviation", "RD_activity_rank", "RD_trust_rank"),
     *("RD_fall", "RD_fall_inside", "RD_fall_outside"),
@@ -55,6 +63,26 @@ def compared(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     return pd.Series(table).unstack().loc[list(CONDITIONS), list(METRICS)]
 
 
+def in_order(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """One metric of all rows by condition: mean ± deviation over seeds, and the rank among the rows of the paper."""
+    by_seed = scores.groupby(["condition", "row", "seed", "set"])[metric].mean().groupby(level=[0, 1, 2]).mean()
+    means, deviations = (by_seed.groupby(level=[0, 1]).agg(how).unstack() for how in ("mean", "std"))
+    present = [row for row in ROWS if row in means]
+    means.loc["paper"] = {row: TABLE_4[row][metric] for row in present}
+    ranks = means[present].rank(axis=1, ascending=False)
+
+    def cell(condition: str, row: str) -> str:
+        if pd.isna(means.at[condition, row]):
+            return ""
+        spread = "" if pd.isna(deviations[row].get(condition)) else f" ± {deviations.at[condition, row]:.3f}"
+        rank = f" ({ranks.at[condition, row]:.0f})" if row in present else ""
+        return f"{means.at[condition, row]:.3f}{spread}{rank}"
+
+    columns = [row for row in (*ROWS, *CONTROLS) if row in means]
+    index = [*CONDITIONS, "paper"]
+    return pd.DataFrame([[cell(condition, row) for row in columns] for condition in index], index, columns)
+
+
 def markdown(table: pd.DataFrame) -> str:
     """The rows of a table in Markdown."""
     return "\n".join(f"| {name} | {' | '.join(row)} |" for name, row in zip(table.index, table.to_numpy(), strict=True))
@@ -63,18 +91,19 @@ def markdown(table: pd.DataFrame) -> str:
 def main() -> None:
     """Print the tables."""
     scores = read_scores(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/data/table4"))
-    network, shuffled = (scores[scores.method == method] for method in ("network", "shuffled"))
-    rows = {row: network[network.row == row] for row in ("base", "rd_ce_se", "plain")}
-    full = rows["rd_ce_se"]
-    pairs = {
-        "base": (full, rows["base"]), "shuffled": (full, shuffled[shuffled.row == "rd_ce_se"]),
-        "plain": (full, rows["plain"]), "plain less base": (rows["plain"], rows["base"]),
-    }  # fmt: skip
-    for name, (first, second) in pairs.items():
-        seeds = len(set(first.seed) & set(second.seed))
-        title = name if "less" in name else f"RD + CE + SE less {name}"
-        print(f"\n{title}, {seeds} seed(s)\n\n{markdown(compared(first, second))}")
-    means = full.groupby(["condition", "set"])[list(STATISTICS)].mean()
+    network = scores[scores.method == "network"]
+    rows = dict(iter(network.groupby("row")))
+    rows["shuffled"] = scores[(scores.method == "shuffled") & (scores.row == FULL)]
+    for metric in METRICS:
+        table = in_order(network, metric)
+        print(f"\n{metric}: {', '.join(table)}\n\n{markdown(table)}")
+    against_base = [(row, "base") for row in (FULL, *ROWS[1:-1], *CONTROLS)]
+    for first, second in [*against_base, *((FULL, control) for control in ("shuffled", *CONTROLS))]:
+        if first in rows and second in rows:
+            seeds = len(set(rows[first].seed) & set(rows[second].seed))
+            title = f"{NAMES.get(first, first)} less {NAMES.get(second, second)}, {seeds} seed(s)"
+            print(f"\n{title}\n\n{markdown(compared(rows[first], rows[second]))}")
+    means = rows[FULL].groupby(["condition", "set"])[list(STATISTICS)].mean()
     ends = {end: means.groupby(level="condition").agg(end).loc[list(CONDITIONS)] for end in ("min", "max")}
     told = ends["min"].map("{:.2f} to ".format) + ends["max"].map("{:.2f}".format)
     print(f"\n{', '.join(STATISTICS)}\n\n{markdown(told.where(ends['min'].notna(), ''))}")

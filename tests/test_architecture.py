@@ -1,6 +1,7 @@
 """Who may import whom. The rules are those of the table in CONTRIBUTING.md."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,16 @@ def test_imports_follow_the_plan(file: Path) -> None:
     libraries = {name.split(".")[0] for name in imports(file)}
     for library in libraries & CONFINED.keys():
         assert part in CONFINED[library], f"{part} must do without {library}"
+
+
+def test_the_picture_is_true() -> None:
+    """Each part stands in one row of the picture in CONTRIBUTING.md, below all parts that import it."""
+    picture = (PACKAGE.parents[1] / "CONTRIBUTING.md").read_text().split("```text\n┌")[1].split("└")[0]
+    rows = [row.splitlines()[1] for row in ("─" + picture).split("├")]
+    names = [(name, -at) for at, row in enumerate(rows) for name in re.findall(r"\w+", row)]
+    height = dict(names)
+    assert sorted(name for name, _ in names) == sorted(ALLOWED.keys() - {"__init__"})
+    assert not [(part, used) for part in height for used in ALLOWED[part] if height[used] >= height[part]]
 
 
 def test_modules_import_each_other_in_no_circle() -> None:

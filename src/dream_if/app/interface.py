@@ -35,7 +35,7 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}  # for this page alone, 
 FONTS = ("system-ui", "sans-serif")  # of the visitor's machine: Gradio's own come from a server of Google
 
 
-class Page(gr.Blocks):  # type: ignore[misc]  # Any to mypy
+class QuietBlocks(gr.Blocks):  # type: ignore[misc]  # Any to mypy
     """Blocks that answer a request which no page sends with a message, not with a traceback in the log."""
 
     async def preprocess_data(self, *args: Any, **kwargs: Any) -> Any:
@@ -61,7 +61,7 @@ def build(demo: Demo, examples: Sequence[Example]) -> gr.Blocks:
         demo: what it calls.
         examples: pairs to choose from, none or more.
     """
-    with Page(title="Dream-IF", analytics_enabled=False) as page:
+    with QuietBlocks(title="Dream-IF", analytics_enabled=False) as page:
         gr.Markdown(ABOUT)
         with gr.Row():
             with gr.Column(scale=2, min_width=360):

@@ -7,6 +7,6 @@ aligned exactly.
 """
 
 from dream_if.data.scenes.files import save_scenes
-from dream_if.data.scenes.generate import LABELS, MIN_SIZE, Box, Label, Scene, generate_scene
+from dream_if.data.scenes.generate import LABELS, MIN_SIZE, Label, ObjectBox, Scene, generate_scene
 
-__all__ = ["LABELS", "MIN_SIZE", "Box", "Label", "Scene", "generate_scene", "save_scenes"]
+__all__ = ["LABELS", "MIN_SIZE", "Label", "ObjectBox", "Scene", "generate_scene", "save_scenes"]

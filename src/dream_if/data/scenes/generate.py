@@ -17,7 +17,7 @@ from dream_if.data.scenes.street import Camera, FloatArray
 from dream_if.data.scenes.vehicles import Vehicle
 from dream_if.errors import InputError
 
-__all__ = ["LABELS", "MIN_SIZE", "Box", "Label", "Scene", "generate_scene"]
+__all__ = ["LABELS", "MIN_SIZE", "Label", "ObjectBox", "Scene", "generate_scene"]
 
 
 Label = Literal["person", "vehicle"]
@@ -32,7 +32,7 @@ _MIN_BOX = 3  # pixels; less is not recognisable
 
 
 @dataclass(frozen=True)
-class Box:
+class ObjectBox:
     """Bounding box of what is visible of one object, in pixels: columns x0 <= x < x1, rows y0 <= y < y1."""
 
     label: Label
@@ -55,7 +55,7 @@ class Scene:
 
     visible: npt.NDArray[np.uint8]
     infrared: npt.NDArray[np.uint8]
-    boxes: tuple[Box, ...]
+    boxes: tuple[ObjectBox, ...]
     night: bool
 
 
@@ -109,7 +109,7 @@ def generate_scene(seed: int, index: int, size: tuple[int, int] = (240, 320)) ->
     return Scene(visible, infrared, boxes, weather.night)
 
 
-def _paint_objects(canvas: Canvas, plan: Plan, street_depth: FloatArray) -> tuple[FloatArray, tuple[Box, ...]]:
+def _paint_objects(canvas: Canvas, plan: Plan, street_depth: FloatArray) -> tuple[FloatArray, tuple[ObjectBox, ...]]:
     """Paint all objects, far ones first; return the distance of each pixel (H, W) and the visible boxes."""
     objects: list[Person | Vehicle | Tree | Lamp] = [*plan.people, *plan.vehicles, *plan.trees, *plan.lamps]
     objects.sort(key=lambda thing: -thing.z)
@@ -130,7 +130,7 @@ def _paint_objects(canvas: Canvas, plan: Plan, street_depth: FloatArray) -> tupl
         if rows.size < _MIN_BOX or columns.size < _MIN_BOX or np.count_nonzero(mask) < 0.25 * painted[number]:
             continue
         label: Label = "person" if isinstance(thing, Person) else "vehicle"
-        boxes.append(Box(label, int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1))
+        boxes.append(ObjectBox(label, int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1))
     return depth, tuple(boxes)
 
 
