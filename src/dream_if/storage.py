@@ -173,10 +173,8 @@ def refuse_used_folder(path: Path, purpose: str) -> None:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A folder to fill: it takes its name when the block ends, and is gone if the block fails.
 
-    What a killed process has left of it is removed.
-
     Args:
-        path: the folder. It must not be there yet, or be empty.
+        path: the folder. It must not be there yet, or be empty. What a killed process has left of it is removed.
 
     Yields:
         The empty folder to be filled, a hidden one beside it.
@@ -188,7 +186,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     whole = Path(os.path.abspath(path))  # "." has no name
     part, lock = whole.with_name(f".{whole.name}{PART}"), None
     try:
-        lock = _take_folder(part)
+        there = part.exists()
+        part.mkdir(exist_ok=True)
+        lock = _lock(part)
+        if there and lock is None:  # where there are no locks it must be new
+            raise FileExistsError
         for left in part.iterdir():
             shutil.rmtree(left) if left.is_dir() else left.unlink()
     except OSError as error:
@@ -210,16 +212,6 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)  # gone already where it became the folder
         if lock is not None:
             os.close(lock)
-
-
-def _take_folder(part: Path) -> int | None:
-    """Make a folder and lock it, see `_lock`; where there are no locks it must be new."""
-    there = part.exists()
-    part.mkdir(exist_ok=True)
-    lock = _lock(part)
-    if there and lock is None:
-        raise FileExistsError
-    return lock
 
 
 def read_json_lines(path: Path) -> list[Any]:
