@@ -41,7 +41,7 @@ def fit(folder: Path, steps: int) -> str:
             "crop": 32,
             "crops_per_pair": 8,
             "batch_size": 8,
-            "num_workers": 2,
+            "num_workers": 0,
         },
         "trainer": {"max_epochs": EPOCHS, "accelerator": "cpu", "enable_progress_bar": False},
     }
