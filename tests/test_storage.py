@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import multiprocessing
 import os
+import signal
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -29,6 +32,16 @@ def fail_after(write: Callable[[], object]) -> None:
     raise RuntimeError
 
 
+def kill_within(opened: Callable[[], AbstractContextManager[Path]], fill: Callable[[Path], object]) -> None:
+    """Kill a process that has written a part."""
+    child = os.fork()
+    if child == 0:
+        with opened() as part:
+            fill(part)
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
 class TestFiles:
     def test_a_failure_leaves_what_was_there(self, tmp_path: Path) -> None:
         path = tmp_path / "below" / "a.txt"
@@ -37,6 +50,23 @@ class TestFiles:
             fail_after(lambda: part.write_bytes(b"half"))
         assert path.read_bytes() == b"old"
         assert os.listdir(path.parent) == ["a.txt"]
+
+    def test_what_a_killed_process_left_is_removed(self, tmp_path: Path) -> None:
+        kill_within(lambda: atomic_file(tmp_path / "a.txt"), lambda part: part.write_bytes(b"half"))
+        write_atomically(tmp_path / "b.txt", b"whole")
+        assert os.listdir(tmp_path) == ["b.txt"]
+
+    def test_what_another_process_is_writing_stays(self, tmp_path: Path) -> None:
+        with atomic_file(tmp_path / "a.txt") as part:
+            part.write_bytes(b"first")
+            child = multiprocessing.get_context("spawn").Process(
+                target=write_atomically, args=(tmp_path / "a.txt", b"2")
+            )
+            child.start()
+            child.join()
+            assert (child.exitcode, (tmp_path / "a.txt").read_bytes()) == (0, b"2")
+        assert (tmp_path / "a.txt").read_bytes() == b"first"
+        assert os.listdir(tmp_path) == ["a.txt"]
 
     def test_the_digest_is_that_of_the_content(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_bytes(b"abc")
@@ -74,17 +104,23 @@ class TestFolders:
         assert (tmp_path / "made").stat().st_mode & 0o777 == 0o755
 
     def test_it_is_gone_after_a_failure(self, tmp_path: Path) -> None:
-        with pytest.raises(RuntimeError), atomic_folder(tmp_path / "made", tmp_path / "part") as folder:
+        with pytest.raises(RuntimeError), atomic_folder(tmp_path / "made") as folder:
             fail_after((folder / "a").touch)
         assert os.listdir(tmp_path) == []
 
     def test_two_do_not_fill_one(self, tmp_path: Path) -> None:
         with (
-            atomic_folder(tmp_path / "made", tmp_path / "part"),
-            pytest.raises(InputError, match="part: is there already"),
-            atomic_folder(tmp_path / "made", tmp_path / "part"),
+            atomic_folder(tmp_path / "made"),
+            pytest.raises(InputError, match="made: another process is filling it"),
+            atomic_folder(tmp_path / "made"),
         ):
             pass
+        assert os.listdir(tmp_path) == ["made"]
+
+    def test_what_a_killed_process_left_is_removed(self, tmp_path: Path) -> None:
+        kill_within(lambda: atomic_folder(tmp_path / "made"), lambda folder: (folder / "below").mkdir())
+        with atomic_folder(tmp_path / "made") as folder:
+            assert not any(folder.iterdir())
         assert os.listdir(tmp_path) == ["made"]
 
     def test_one_in_use_is_refused(self, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What a user's mistake becomes."""
 
-__all__ = ["InputError"]
+__all__ = ["DiskError", "InputError"]
 
 
 class InputError(ValueError):
@@ -9,3 +9,7 @@ class InputError(ValueError):
     The message is all the user sees, so it names the thing, what was expected, what came, and what to do.
     The command line prints it without a traceback and exits with status 2.
     """
+
+
+class DiskError(InputError):
+    """A file cannot be written, for want of room or rights. The next one will fare no better."""

@@ -5,13 +5,19 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dream_if.errors import InputError
+from dream_if.errors import DiskError, InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows: nobody can tell whether another process is alive
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = [
     "IMAGE_ENDINGS",
@@ -30,6 +36,9 @@ __all__ = [
     "refuse_used_folder",
     "write_atomically",
 ]
+
+PART = ".dream-if"
+"""The ending of hidden files and folders that are not whole yet."""
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 """Of the files that are taken for images, in any case."""
@@ -54,6 +63,9 @@ def make_folder(path: Path) -> Path:
 def atomic_file(path: Path) -> Iterator[Path]:
     """A file to write piece by piece: it takes its name when the block ends, and is gone if the block fails.
 
+    What a killed process has left of files in this folder is removed. Of two processes that write the same file, the
+    one that is ready last has the say.
+
     Args:
         path: the file. Under its name there is the old content or the new, never a part.
 
@@ -65,25 +77,72 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """
     new = not path.parent.exists()
     make_folder(path.parent)
-    part = None
+    part = lock = None
     try:
-        # Beside the file, not in the system's folder for such: a rename across file systems would be a copy.
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            part = Path(file.name)
+        part, lock = _new_part(path)
         yield part
         part.chmod(0o644)  # a temporary file is its owner's alone
         part.replace(path)
     except OSError as error:
-        raise InputError(
+        raise DiskError(
             f"{path}: cannot be written ({error.strerror}); what was there before is as it was. Make room or name "
             "another folder."
         ) from error
     finally:
         if part is not None:
             part.unlink(missing_ok=True)  # gone already where it became the file
+        if lock is not None:
+            os.close(lock)
         if new:
             with suppress(OSError):  # there is something in it
                 path.parent.rmdir()
+
+
+def _new_part(path: Path) -> tuple[Path, int | None]:
+    """An empty file beside another, and its lock, see `_lock`."""
+    _remove_left_overs(path.parent.resolve())
+    while True:
+        # Beside the file, not in the system's folder for such: a rename across file systems would be a copy.
+        handle, name = tempfile.mkstemp(PART, f".{path.name}.", path.parent)
+        os.close(handle)
+        with suppress(BlockingIOError, FileNotFoundError):  # another process took it for a left-over
+            lock = _lock(Path(name))
+            if lock is None or os.path.exists(name):
+                return Path(name), lock
+            os.close(lock)
+
+
+@cache
+def _remove_left_overs(folder: Path) -> None:
+    """Remove what killed processes were writing: once, for a folder may hold very many files."""
+    for left in folder.glob(f".*{PART}"):
+        with suppress(OSError):  # it is another process's, or gone
+            if left.is_file() and (lock := _lock(left)) is not None:
+                left.unlink()
+                os.close(lock)
+
+
+def _lock(path: Path) -> int | None:
+    """Lock a file or folder for this process as long as what is returned is open; a killed process keeps none.
+
+    Returns:
+        None where the system or the disk knows no locks.
+
+    Raises:
+        BlockingIOError: Another process has it.
+        FileNotFoundError: It is gone.
+    """
+    if fcntl is None:
+        return None
+    lock = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        if isinstance(error, BlockingIOError):
+            raise
+        return None
+    return lock
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
@@ -111,32 +170,40 @@ def refuse_used_folder(path: Path, purpose: str) -> None:
 
 
 @contextmanager
-def atomic_folder(path: Path, part: Path | None = None, endings: Collection[str] = ()) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """A folder to fill: it takes its name when the block ends, and is gone if the block fails.
 
     Args:
-        path: the folder. It must not be there yet, or be empty.
-        part: what it is called until then, on the same disk, so that nobody else fills it at the same time; if left
-            out it gets a name of its own beside ``path``.
-        endings: of the files that a killed process may have left in ``part``, such as ``.raw``. They are removed.
+        path: the folder. It must not be there yet, or be empty. What a killed process has left of it is removed.
 
     Yields:
-        The empty folder to be filled.
+        The empty folder to be filled, a hidden one beside it.
 
     Raises:
-        InputError: Another process fills ``part``, or it holds something else; the folder cannot be written to, or the
-            disk is full.
+        InputError: Another process fills it; it cannot be written to, or the disk is full.
     """
     make_folder(path.parent)
-    lock = None
-    if part is None:
-        part = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    else:
-        lock = _taken(part, endings)
+    whole = Path(os.path.abspath(path))  # "." has no name
+    part, lock = whole.with_name(f".{whole.name}{PART}"), None
+    try:
+        there = part.exists()
+        part.mkdir(exist_ok=True)
+        lock = _lock(part)
+        if there and lock is None:  # where there are no locks it must be new
+            raise FileExistsError
+        for left in part.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    except OSError as error:
+        if lock is not None:
+            os.close(lock)
+        if not isinstance(error, FileExistsError | BlockingIOError | FileNotFoundError):
+            raise InputError(f"{path}: cannot be written ({error.strerror}).") from error
+        raise InputError(
+            f"{path}: another process is filling it; wait for that one. If there is none, remove {part}."
+        ) from error
     try:
         yield part
-        part.chmod(0o755)  # a temporary folder is its owner's alone
-        os.replace(part, path)
+        part.replace(whole)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written ({error.strerror}); nothing was kept. Make room or name another folder."
@@ -145,34 +212,6 @@ def atomic_folder(path: Path, part: Path | None = None, endings: Collection[str]
         shutil.rmtree(part, ignore_errors=True)  # gone already where it became the folder
         if lock is not None:
             os.close(lock)
-
-
-def _taken(part: Path, endings: Collection[str]) -> int | None:
-    """Make an empty folder for this process alone, as long as what is returned is open; a killed process keeps none."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: nobody can tell whether another process is alive
-        fcntl = None  # type: ignore[assignment]
-    lock = None
-    try:
-        part.mkdir(exist_ok=fcntl is not None)
-        if fcntl is not None:
-            lock = os.open(part, os.O_RDONLY)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        left = list(part.iterdir())
-        if any(file.suffix not in endings or not file.is_file() for file in left):
-            raise FileExistsError
-        for file in left:
-            file.unlink()
-    except OSError as error:
-        if lock is not None:
-            os.close(lock)
-        if not isinstance(error, FileExistsError | BlockingIOError):
-            raise InputError(f"{part}: cannot be written ({error.strerror}).") from error
-        raise InputError(
-            f"{part}: is there already: another process is filling it, or it holds something else; then remove it."
-        ) from error
-    return lock
 
 
 def read_json_lines(path: Path) -> list[Any]:
@@ -211,7 +250,7 @@ def append_json_lines(path: Path, entries: Iterable[Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}).") from error
+        raise DiskError(f"{path}: cannot be written ({error.strerror}).") from error
 
 
 def cache_key(parts: Any, **options: Any) -> str:

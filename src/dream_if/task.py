@@ -23,7 +23,7 @@ from dream_if.dominance import STATISTICS, ShuffledMaps, dominance_statistics
 from dream_if.errors import InputError
 from dream_if.losses import ForeignLoss, FusionLoss
 from dream_if.metrics import TABLE_METRICS, find_metric, fusion_metrics
-from dream_if.models import DreamIF, ForeignNetwork, FusionOutput
+from dream_if.models import DreamIF, ForeignNetwork, FusionOutput, check_finite
 from dream_if.models.foreign import check_trust
 
 __all__ = ["SHUFFLED", "Batch", "FusionTask", "adamw"]
@@ -299,9 +299,9 @@ class FusionTask(LightningModule):
                 self.log(f"test/{name}/{statistic}", mean.compute())
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> FusionOutput:
-        """Fuse a batch: the image clamped to [0, 1], and the dominance maps."""
+        """Fuse a batch: the image clamped to [0, 1], and the dominance maps; InputError if it has NaN or infinity."""
         output = self(batch["visible"], batch["infrared"])
-        return output._replace(fused=output.fused.float().clamp(0, 1))
+        return output._replace(fused=check_finite(output.fused).float().clamp(0, 1))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the network's weights; those of a loss or metric too where it is the one that was trained with."""

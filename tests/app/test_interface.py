@@ -14,6 +14,7 @@ pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'dream-
 
 import gradio as gr
 
+from dream_if.app import interface
 from dream_if.app.examples import make_examples
 from dream_if.app.interface import build, serve
 from dream_if.app.sliders import CHAIN, TITLES, Sliders
@@ -150,6 +151,25 @@ def test_a_port_in_use_is_said(page):
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=f"the page cannot be served on 127.0.0.1, port {port}"):
             serve(page, "127.0.0.1", port, share=False)
+
+
+def test_an_upload_that_is_too_large_is_refused(page, monkeypatch):
+    monkeypatch.setattr(interface, "MOST_BYTES", 1000)
+    serve(page, "127.0.0.1", None, share=False)
+    form = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n%s\r\n--x--\r\n'
+    try:
+        statuses = []
+        for size in (900, 1100):
+            kind = {"Content-Type": "multipart/form-data; boundary=x"}
+            request = Request(f"{page.local_url}gradio_api/upload", form % bytes(size), kind)
+            try:
+                with urlopen(request, timeout=30) as answer:  # of this machine
+                    statuses.append(answer.status)
+            except HTTPError as error:
+                statuses.append(error.code)
+        assert statuses == [200, 413]
+    finally:
+        page.close()
 
 
 def _sent(page: gr.Blocks, body: dict) -> str:

@@ -247,6 +247,14 @@ class TestPredict:
             fused = Image.open(path)
             assert (fused.size, fused.mode) == (source.size, "RGB")
 
+    def test_values_that_are_no_numbers_are_no_picture(self, run, trained: Path, workspace: Path) -> None:
+        held = torch.load(trained / "checkpoints/last.ckpt", weights_only=True)
+        next(iter(held["state_dict"].values())).fill_(torch.nan)
+        torch.save(held, "wrong.ckpt")
+        message = run("predict", "--config", "tiny.yaml", "--ckpt_path", "wrong.ckpt").message
+        assert message.startswith("the fused image has values that are no numbers")
+        assert not list(workspace.glob("runs/dream-if/version_1/fused*"))  # not an empty folder either
+
     def test_the_images_are_the_networks(self, run, trained: Path, workspace: Path) -> None:
         from dream_if.task import FusionTask
 

@@ -169,17 +169,13 @@ class TestRefusals:
         Path("mine").mkdir()
         Path("mine/notes.txt").write_text("keep")
         assert "mine: expected a new or empty folder" in run("prepare", "pairs", "mine").message
-        Path("packed.part").mkdir()
-        Path("packed.part/notes.txt").write_text("keep")
-        assert "packed.part: is there already" in run("prepare", "pairs", "packed").message
-        assert Path("packed.part/notes.txt").read_text() == "keep"
 
     def test_what_a_killed_one_left_is_written_anew(self, workspace: Path, run) -> None:
-        Path("packed.part").mkdir()
-        Path("packed.part/train_visible.raw").write_bytes(b"half")
+        Path(".packed.dream-if").mkdir()
+        Path(".packed.dream-if/train_visible.raw").write_bytes(b"half")
         assert run("prepare", "pairs", "packed").status == 0
         assert run("check", "packed").status == 0
-        assert not Path("packed.part").exists()
+        assert not Path(".packed.dream-if").exists()
 
     def test_an_empty_folder_is_taken(self, workspace: Path, run) -> None:
         Path("packed").mkdir()

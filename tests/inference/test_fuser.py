@@ -40,6 +40,14 @@ def test_it_gives_what_the_network_gives(net, size, batch):
     assert fused.tile is None
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_values_that_are_no_numbers_are_no_picture(averaging, wrong):
+    visible, infrared = sources(16, 16)
+    visible[0, 1, 2, 3] = wrong
+    with pytest.raises(InputError, match="the fused image has values that are no numbers; compute in float32"):
+        averaging(visible, infrared)
+
+
 def test_bfloat16_is_close(net):
     visible, infrared = sources(40, 48)
     exact = Fuser(net, device="cpu", precision="float32")(visible, infrared)

@@ -70,7 +70,7 @@ HINT = "[DREAM_IF_TRACEBACK=1 shows where]"
 # What a machine refuses, which no code can foresee: room, rights, memory, a disk that fails.
 REFUSALS = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENOMEM),
-    errno.ENAMETOOLONG,
+    *(errno.ENAMETOOLONG, errno.EFBIG),
 )
 LIGHTNINGS = ("fit", "validate", "test", "predict")
 OWN = (  # each a module of dream_if.cli.verbs

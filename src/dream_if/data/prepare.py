@@ -126,8 +126,7 @@ def prepare_pairs(
 ) -> tuple[Manifest, bool]:
     """Write a prepared set with the pairs, splits, names and order of a set of image files.
 
-    It is written into ``<out>.part`` first and renamed, so ``out`` is complete or not there. What a killed process left
-    in ``<out>.part`` is written anew.
+    It is written beside ``out`` first and renamed, so ``out`` is complete or not there.
 
     Args:
         root: Folder of the set of image files.
@@ -141,11 +140,10 @@ def prepare_pairs(
 
     Raises:
         InputError: The set is not as its layout says, a file in it cannot be used, ``out`` is in use or cannot be
-            written, or another process fills ``<out>.part``.
+            written, or another process fills it.
     """
     if is_prepared(root):
         raise InputError(f"{root}: is a prepared set already; name the folder with the image files.")
-    out = Path(os.path.abspath(out))  # "." has no name to put a ".part" behind
     known = detect_layout(root) if layout is None else layout
     pairs = _find_splits(known, root, splits)
     source = root.resolve().name
@@ -173,8 +171,7 @@ def prepare_pairs(
         if progress is not None:
             progress(done, total)
 
-    part = out.with_name(f"{out.name}.part")
-    with atomic_folder(out, part, (".raw", ".json")):
+    with atomic_folder(out) as part:
         written = {split: _write_split(part, split, own, advance) for split, own in pairs.items()}
         manifest = Manifest(source, known, written)
         with (part / "manifest.json").open("wb") as file:

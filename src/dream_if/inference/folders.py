@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from dream_if.errors import InputError
+from dream_if.errors import DiskError, InputError
 from dream_if.inference.engine import FusedPicture, Settings, check_pair, fuse_pictures
 from dream_if.inference.fuser import Fuser
 from dream_if.inference.pictures import Picture, read_picture
@@ -232,7 +232,7 @@ def fuse_files(
         progress: called with (jobs that are over, jobs in all).
 
     Raises:
-        InputError: The output folder cannot be written to.
+        InputError: The output folder cannot be written to, or the disk is full.
     """
     report = Report()
     todo = []
@@ -253,6 +253,8 @@ def fuse_files(
                     write_map(path, values)
                 if journal is not None:
                     journal.add(job, description, fused)
+            except DiskError:
+                raise
             except InputError as error:
                 report.failed.append(f"{job.name}: {error}")
                 continue

@@ -13,7 +13,7 @@ from dream_if.inference.memory import BETWEEN_TILES, SPARE, bytes_per_pixel
 from dream_if.inference.tiles import SMALLEST, cut, parts, tile_size
 from dream_if.machine import free_memory, return_what_was_freed, used_memory
 from dream_if.models import FusionNetwork
-from dream_if.models.contract import check_shapes
+from dream_if.models.contract import check_finite, check_shapes
 from dream_if.models.tiled import TiledImage, in_tiles
 
 __all__ = ["PRECISIONS", "Fused", "Fuser", "Precision"]
@@ -87,7 +87,8 @@ class Fuser:
             maps: also return the dominance maps, as far as the network has any.
 
         Raises:
-            InputError: The shapes are not these, or the limit of memory is too low for any tile.
+            InputError: The shapes are not these, the limit of memory is too low for any tile, or the network made
+                values that are no numbers.
         """
         try:
             check_shapes(visible, infrared)
@@ -171,7 +172,7 @@ class Fuser:
         low = self.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16) if low else nullcontext():
             found = self.net(visible, infrared)
-        image = found.fused.float().clamp(0, 1)
+        image = check_finite(found.fused).float().clamp(0, 1)
         if channels == 3:
             return image
         maps = [levels[0].float() for levels in (found.dominance_visible, found.dominance_infrared)]

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from dream_if.errors import InputError
 
-__all__ = ["MINIMUM_SIDE", "FusionOutput", "check_shapes"]
+__all__ = ["MINIMUM_SIDE", "FusionOutput", "check_finite", "check_shapes"]
 
 MINIMUM_SIDE = 16  # pixels; three halvings leave two, which is as little as a 3x3 convolution has use for
 
@@ -37,3 +37,12 @@ def check_shapes(visible: Tensor, infrared: Tensor) -> None:
             f"DreamIF takes visible (B, 3, H, W) and infrared (B, 1, H, W) with H and W at least {MINIMUM_SIDE}, "
             f"got {tuple(visible.shape)} and {tuple(infrared.shape)}."
         )
+
+
+def check_finite(fused: Tensor) -> Tensor:
+    """The same tensor; raise InputError if a value is NaN or infinite: it would be black or white without a word."""
+    if not fused.isfinite().all():
+        raise InputError(
+            "the fused image has values that are no numbers; compute in float32, or take an earlier checkpoint."
+        )
+    return fused
