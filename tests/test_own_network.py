@@ -62,6 +62,14 @@ def test_every_command_of_the_page(run, folder: Path) -> None:
     assert "| mine" in (folder / "runs/tables/table1.md").read_text()
 
 
+def test_a_configuration_in_another_folder_names_classes_of_this_one(run, folder: Path) -> None:
+    (folder / "settings").mkdir()
+    (folder / "mine.yaml").rename(folder / "settings/mine.yaml")
+    outcome = run("fit", "--config", "settings/mine.yaml", "--print_config")
+    assert outcome.status == 0, outcome.err
+    assert "mine.Net" in outcome.out
+
+
 def test_foreign_code_is_not_imported_unasked(run, folder: Path) -> None:
     (folder / "mine.py").write_text("open('imported', 'w')\n")
     net = {"class_path": "mine.Net", "init_args": {"width": 8}}

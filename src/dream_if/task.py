@@ -12,7 +12,6 @@ from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.utilities import GradClipAlgorithmType, rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from timm.optim import param_groups_weight_decay
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 from torchmetrics import MeanMetric
@@ -332,6 +331,8 @@ class FusionTask(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimizer, and a learning rate that rises linearly and then falls along a cosine, step by step."""
+        from timm.optim import param_groups_weight_decay  # with it W&B: seconds that a mistyped setting need not cost
+
         groups: Any = param_groups_weight_decay(self.net, weight_decay=1.0)  # with 0 it would make but one group
         for group in groups:
             if group["weight_decay"]:

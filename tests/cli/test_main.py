@@ -33,7 +33,7 @@ class TestHelp:
         outcome = run("check", "--help")
         assert outcome.status == 0
         assert outcome.out.startswith("usage: dream-if check")
-        assert "found out by itself if left out" in outcome.out
+        assert "by itself if left out" in outcome.out
 
     def test_of_a_verb_of_lightnings_has_our_settings(self, run) -> None:
         outcome = run("fit", "--help-all")
@@ -456,6 +456,24 @@ def test_fusing_does_not_wait_for_what_trains() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines()[-1] == ""
+
+
+def test_a_wrong_setting_is_told_before_what_parsing_does_not_need() -> None:
+    code = (
+        "import sys; from dream_if.cli import main; assert main(['fit', '--wrong.key', '1']) == 2;"
+        "print(*{'wandb', 'timm', 'albumentations', 'pandas', 'lpips', 'gradio', 'av', 'onnx'} & sys.modules.keys())"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == ""
+
+
+def test_a_dry_run_of_a_sweep_does_without_torch() -> None:
+    code = (
+        "import sys; from dream_if.cli import main; assert main(['sweep', 'table4', '--dry-run']) == 0;"
+        "print('torch' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "False"
 
 
 def test_every_verb_has_a_help_and_a_line_in_the_usage(run) -> None:

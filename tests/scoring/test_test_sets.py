@@ -1,6 +1,7 @@
 """What methods get is what `dream-if test` corrupts and `dream-if degrade` writes."""
 
 import json
+import sys
 from pathlib import Path
 
 import jsonargparse
@@ -238,3 +239,32 @@ def test_a_set_that_cannot_be_used(given: dict, message: str) -> None:
     with pytest.raises(InputError, match=r"sets\.s") as error:
         SetSettings.read("s", given, Path("data"))
     assert message in str(error.value)
+
+
+def test_a_degradation_of_the_users_own_is_a_condition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_kinds", raising=False)
+    code = (
+        "import torch\n"
+        "from dream_if.data.degradations import Degradation\n"
+        "class White(Degradation):\n"
+        "    def draw(self, generator, shape):\n"
+        "        return {}\n"
+        "    def corrupt(self, image, draw):\n"
+        "        return torch.ones_like(image)\n"
+    )
+    Path("own_kinds.py").write_text(code)
+    condition = Condition.read("white", {"kind": "own_kinds.White", "source": "visible"})
+    sample = TestSet("s", SetSettings.read("s", {"layout": "scenes", "count": 2, "size": [32, 32]}, tmp_path)).read(0)
+    visible, infrared = under(sample, condition)
+    assert visible.eq(1).all()
+    assert torch.equal(infrared, sample["infrared"])
+    assert condition.settings["test_degradation"]["init_args"]["kind"]["class_path"] == "own_kinds.White"
+    assert Condition.read("both", {"kind": "haze+own_kinds.White"}).level is None
+    key = condition.key
+    Path("own_kinds.py").write_text(code + "# another\n")
+    assert condition.key != key
+    with pytest.raises(
+        InputError, match=r"conditions.c.kind: expected a subclass of .*Degradation, got own_kinds.torch"
+    ):
+        Condition.read("c", {"kind": "own_kinds.torch"})

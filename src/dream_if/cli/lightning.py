@@ -1,6 +1,7 @@
 """Lightning's verbs, fit, validate, test and predict, with the task and the data of this package."""
 
 import io
+import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
@@ -194,6 +195,11 @@ class FusionCLI(LightningCLI):
         """Build the trainer, with checkpoints that are written whole."""
         trainer = super().instantiate_trainer(**kwargs)
         trainer.strategy.checkpoint_io = WholeCheckpoints()
+        bar = trainer.progress_bar_callback
+        if bar is not None and not sys.stdout.isatty():  # in a file the lines of the epochs do
+            trainer.callbacks.remove(bar)  # type: ignore[attr-defined]  # set by a connector, unseen by mypy
+        elif bar is not None:  # without v_num, which says nothing that the run's folder does not
+            bar.get_metrics = lambda *_: dict(trainer.progress_bar_metrics)  # type: ignore[method-assign]
         return trainer
 
     def after_instantiate_classes(self) -> None:

@@ -21,6 +21,7 @@ from dream_if.cli.short_help import SHORT_HELP
 from dream_if.errors import InputError
 from dream_if.messages import configurations, read_configuration
 from dream_if.shipped import with_shipped
+from dream_if.user_code import from_here
 
 __all__ = ["main"]
 
@@ -107,8 +108,6 @@ def main(args: Sequence[str] | None = None) -> int:
     # Read as torch is imported: threads that wait for each other sleep, and leave their cores to others' work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     args = list(sys.argv[1:] if args is None else args)
-    if "" not in sys.path:
-        sys.path.append("")  # classes of a user's own are found in the current folder, after all that is installed
     if not args or args[0] in ("-h", "--help"):
         print(USAGE, end="")
         return 0
@@ -116,7 +115,7 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f"dream-if {version('dream-if')}")
         return 0
     try:
-        with _quiet():
+        with _quiet(), from_here():
             if args[0] in OWN:
                 return run_own(args[0], args[1:])
             verbs = [*LIGHTNINGS, *OWN]

@@ -17,6 +17,7 @@ import numpy as np
 from dream_if.data.alignment import Shift, estimate_shift
 from dream_if.data.check_report import CheckReport, Finding, SplitSummary
 from dream_if.data.layouts import detect_layout, locate
+from dream_if.data.own_layout import is_own, own_splits
 from dream_if.data.pairs import Image, decode_image
 from dream_if.data.splits import SPLITS, Place, assign_splits
 from dream_if.decoding import alone_if_large
@@ -120,6 +121,8 @@ def _joined(paths: Iterable[Path]) -> str:
 
 def _pairs_by_split(layout: str, root: Path) -> tuple[dict[Place, list[Pair]], list[Finding]]:
     """The pairs by split, and what keeps other files from being pairs."""
+    if is_own(layout):
+        return cast(dict[Place, list[Pair]], own_splits(layout, root)), []
     findings: list[Finding] = []
     found: dict[Place, list[Pair]] = {}
     failures: list[InputError] = []
@@ -201,7 +204,7 @@ def check_pairs(
     """Look at every pair of a set and list all that is wrong.
 
     Args:
-        layout: One of :data:`dream_if.data.layouts.LAYOUTS`; None to guess it.
+        layout: One of :data:`dream_if.data.layouts.LAYOUTS`, or the path of a function; None to guess it.
         root: Folder of the set.
         align_at_most: Number of pairs per split, evenly spaced by name, whose alignment is estimated; 0 for none.
         progress: Called with (pairs done, pairs in all) as they are done.

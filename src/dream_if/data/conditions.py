@@ -4,6 +4,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast, get_args
 
 from torch import Tensor
@@ -22,6 +23,8 @@ from dream_if.data.degradations import (
 )
 from dream_if.data.pairs import Sample
 from dream_if.errors import InputError
+from dream_if.storage import file_digest
+from dream_if.user_code import imported
 
 __all__ = ["CLEAN", "PAPERS_LEVEL", "Condition", "Sources", "under"]
 
@@ -39,6 +42,7 @@ LOCAL = "local" + JOINT
 
 Sources = Literal["both", "one", "visible", "infrared"]
 
+_OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # as of a class without an __init__
 KEYS = ("kind", "level", "arguments", "seed", "source")
 
 
@@ -55,7 +59,9 @@ class _Made(NamedTuple):
     def settings(self) -> dict[str, Any]:
         """As a configuration names it."""
         told = {name: _each(value, lambda made: made.settings) for name, value in self.arguments.items()}
-        return {"class_path": f"{degradations.__name__}.{self.made_by.__name__}", "init_args": told}
+        ours = getattr(degradations, self.made_by.__name__, None) is self.made_by
+        module = degradations.__name__ if ours else self.made_by.__module__
+        return {"class_path": f"{module}.{self.made_by.__name__}", "init_args": told}
 
     def make(self) -> Composition | Degradation:
         """An instance."""
@@ -75,9 +81,9 @@ class Condition:
 
     Attributes:
         name: in tables; `CLEAN` where nothing is done.
-        kind: one of `KIND_CLASSES`; several of them joined by `JOINT`, in this order; ``random`` for one or two of the
-            paper's by chance; ``shift`` for an infrared image that is not registered; None for nothing. Kinds and
-            ``random`` may follow `LOCAL`.
+        kind: one of `KIND_CLASSES`, or the user's as ``module.Class``; several of them joined by `JOINT`, in this
+            order; ``random`` for one or two of the paper's by chance; ``shift`` for an infrared image that is not
+            registered; None for nothing. Kinds and ``random`` may follow `LOCAL`.
         level: severity from 1 to 4, of all kinds or of each, where kinds are meant by level.
         arguments: of the kind in place of a level; ``pixels`` of a shift.
         seed: of what is random, as ``data.seed`` of a test.
@@ -97,7 +103,9 @@ class Condition:
         """Text that stands for everything but the name."""
         if self.kind is None:
             return CLEAN
-        return json.dumps([self.kind, self.level, dict(self.arguments), self.seed, self.source], sort_keys=True)
+        said = [self.kind, self.level, dict(self.arguments), self.seed, self.source]
+        code = [file_digest(Path(inspect.getfile(_class_of(name)))) for name in _names(self.kind) if "." in name]
+        return json.dumps(said + code, sort_keys=True)
 
     @property
     def words(self) -> str:
@@ -216,7 +224,8 @@ class Condition:
             InputError: One is none of those expected, or contradicts another.
         """
         _check(where, kind, level, arguments, seed, source)
-        if any(name in KIND_CLASSES for name in _names(kind)) and level is None and arguments is None:
+        kinds = [_class_of(name, where) for name in _names(kind) if name in KIND_CLASSES or "." in name]
+        if kinds and all(made_by.LEVELS for made_by in kinds) and level is None and arguments is None:
             level = PAPERS_LEVEL
         made = cls(
             name=name,
@@ -238,12 +247,13 @@ def _check(where: str, kind: Any, level: Any, arguments: Any, seed: Any, source:
     if not isinstance(kind, str):
         raise InputError(f"{where}kind: expected a name, or several such as haze{JOINT}gaussian; got {kind!r}.")
     names = _names(kind)
-    unknown = [name for name in names if name not in KIND_CLASSES]
+    unknown = [name for name in names if name not in KIND_CLASSES and "." not in name]
     if unknown and kind not in ("random", f"{LOCAL}random", "shift"):
         whole = f" of {kind}" if kind != unknown[0] else ""
         raise InputError(
             f"{where}kind: there is no degradation {unknown[0]!r}{whole}; expected one of {', '.join(KIND_CLASSES)}, "
-            f"some of these joined by {JOINT}, random or shift; {LOCAL} may stand before all but shift."
+            f"a class of yours as module.Class, some of these joined by {JOINT}, random or shift; {LOCAL} may stand "
+            "before all but shift."
         )
     if len(set(names)) < len(names):
         raise InputError(f"{where}kind: expected each kind once, got {kind}.")
@@ -266,6 +276,16 @@ def _names(kind: str) -> list[str]:
     return kind.removeprefix(LOCAL).split(JOINT)
 
 
+def _class_of(name: str, where: str = "") -> type[Degradation]:
+    """The class of a kind, one of ours by its name or the user's by its path; InputError where that leads to none."""
+    if "." not in name:
+        return KIND_CLASSES[name]
+    made_by = imported(name)
+    if isinstance(made_by, type) and issubclass(made_by, Degradation):
+        return made_by
+    raise InputError(f"{where}kind: expected a subclass of dream_if.data.degradations.Degradation, got {name}.")
+
+
 def _sources(where: str, kind: str, source: Sources) -> Sources:
     """Which sources the kinds apply to, of those wanted.
 
@@ -275,7 +295,7 @@ def _sources(where: str, kind: str, source: Sources) -> Sources:
     names = _names(kind)
     if names == ["random"]:
         return source
-    fitting = {name: ("infrared",) if name == "shift" else KIND_CLASSES[name].SOURCES for name in names}
+    fitting = {name: ("infrared",) if name == "shift" else _class_of(name).SOURCES for name in names}
     for name, sources in fitting.items():
         if source != "both" and source not in sources and not (source == "one" and len(sources) > 1):
             raise InputError(f"{where}source: {name} applies to the {sources[0]} source alone, got {source}.")
@@ -285,7 +305,7 @@ def _sources(where: str, kind: str, source: Sources) -> Sources:
 
 def _kind(name: str, level: int | None, arguments: Mapping[str, Any]) -> _Made:
     """A kind at a level or with arguments."""
-    made_by = KIND_CLASSES[name]
+    made_by = _class_of(name)
     if level is None:
         return _bound(made_by, arguments)
     try:
@@ -296,11 +316,7 @@ def _kind(name: str, level: int | None, arguments: Mapping[str, Any]) -> _Made:
 
 
 def _bound(made_by: type[Composition] | type[Degradation], arguments: Mapping[str, Any]) -> _Made:
-    """A class with the arguments given and its defaults.
-
-    Raises:
-        InputError: It has no such arguments.
-    """
+    """A class with the arguments given and its defaults; InputError where it has no such arguments."""
     signature = inspect.signature(made_by)
     try:
         bound = signature.bind(**arguments)
@@ -309,7 +325,8 @@ def _bound(made_by: type[Composition] | type[Degradation], arguments: Mapping[st
             f"arguments: {error} for {made_by.__name__}; expected some of {', '.join(signature.parameters)}"
         ) from error
     bound.apply_defaults()
-    return _Made(made_by, json.loads(json.dumps(bound.arguments, default=str)))  # tuples as the lists of a file
+    named = {name: bound.arguments[name] for name, each in signature.parameters.items() if each.kind not in _OPEN}
+    return _Made(made_by, json.loads(json.dumps(named, default=str)))  # tuples as the lists of a file
 
 
 def under(sample: Sample, condition: Condition) -> tuple[Tensor, Tensor]:

@@ -44,7 +44,7 @@ def write_degraded(
         root: Folder of the set of image files.
         out: Folder to make; it may exist if it is empty.
         condition: What is done to the pairs. The draws depend on its seed, the position in the split and the source.
-        layout: One of :data:`dream_if.data.layouts.LAYOUTS`; None to guess it.
+        layout: One of :data:`dream_if.data.layouts.LAYOUTS`, or the path of a function; None to guess it.
         progress: Called with (pairs done, pairs in all) as they are done.
 
     Returns:
@@ -117,7 +117,7 @@ def _write_pairs(module: FusionDataModule, root: Path, out: Path, progress: Prog
             content = _png(image)
             path.write_bytes(content)
             entry[source] = {
-                "from": original.relative_to(root).as_posix(),
+                "from": (original.relative_to(root) if original.is_relative_to(root) else original).as_posix(),
                 "from_sha256": file_digest(original),
                 "file": path.relative_to(out).as_posix(),
                 "sha256": hashlib.sha256(content).hexdigest(),

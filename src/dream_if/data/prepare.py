@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from dream_if.data.images import Image
 from dream_if.data.layouts import detect_layout, find_pairs, locate
+from dream_if.data.own_layout import is_own, own_splits
 from dream_if.data.pairs import PairFiles
 from dream_if.data.prepared import (
     ALIGNMENT,
@@ -35,6 +36,8 @@ _ROUND = 4  # pairs that each thread decodes before they are written: what is he
 
 def _find_splits(layout: str, root: Path, asked: Sequence[Split] | None) -> dict[Split, list[Pair]]:
     """The pairs of the splits that were asked for, by default of all that the set has."""
+    if is_own(layout):
+        return own_splits(layout, root, asked)
     if asked is None:
         places = locate(layout, root)
         formed = assign_splits(layout, root, {place: match(*folders).pairs for place, folders in places.items()})
@@ -131,7 +134,7 @@ def prepare_pairs(
     Args:
         root: Folder of the set of image files.
         out: Folder to make; it may exist if it is empty, or hold the same prepared set.
-        layout: One of :data:`dream_if.data.layouts.LAYOUTS`; None to guess it.
+        layout: One of :data:`dream_if.data.layouts.LAYOUTS`, or the path of a function; None to guess it.
         splits: Which splits; None for all that the set has.
         progress: Called with (pairs done, pairs in all) as they are done.
 

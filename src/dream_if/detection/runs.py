@@ -24,10 +24,10 @@ from dream_if.detection.fused_sets import DetectionSet, fuse_sets, labelled_sets
 from dream_if.detection.scoring import AP, AP_50, RECALL, check_scorer, score_detections
 from dream_if.detection.training import Detections, detect, train_detector
 from dream_if.errors import InputError
-from dream_if.methods.user_code import imported, instantiate
 from dream_if.scoring.journal import JournalEntry, ScoreJournal
 from dream_if.scoring.plan import DetectionSettings, TablePlan
 from dream_if.storage import cache_key
+from dream_if.user_code import imported, instantiate
 
 __all__ = ["DETECTORS", "METRICS", "DetectionResults", "detect_on_fused"]
 

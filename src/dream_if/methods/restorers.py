@@ -24,9 +24,9 @@ from dream_if.data.images import Image, to_image, to_tensor
 from dream_if.errors import InputError
 from dream_if.methods.folder import Pattern, image_like, picture_in
 from dream_if.methods.method import PairId
-from dream_if.methods.user_code import instantiate
 from dream_if.settings import expected, read_settings
 from dream_if.storage import file_digest
+from dream_if.user_code import instantiate
 
 __all__ = ["RESTORERS", "Restorer", "make_restorer"]
 

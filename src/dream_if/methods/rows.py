@@ -17,8 +17,8 @@ from dream_if.methods.exported import EXPORTED, exported_method
 from dream_if.methods.folder import FusedFolder
 from dream_if.methods.method import Computed, Method, PairId
 from dream_if.methods.restorers import Restorer, make_restorer
-from dream_if.methods.user_code import instantiate
 from dream_if.models import ForeignNetwork
+from dream_if.user_code import instantiate
 
 __all__ = ["SOURCES", "Row", "make_method", "make_rows"]
 

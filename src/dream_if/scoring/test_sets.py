@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dream_if.data.conditions import Condition, under
-from dream_if.data.layouts import LAYOUTS, Layout, find_pairs
+from dream_if.data.layouts import LAYOUTS
+from dream_if.data.own_layout import is_own, pairs_of
 from dream_if.data.pairs import PairedImages, PairFiles, PairSource, Sample, collate
 from dream_if.data.prepared import PreparedPairs, is_prepared
 from dream_if.data.sampling import spread_evenly
@@ -27,6 +28,7 @@ OWNERS = {
 }
 """Layout -> where its owners offer the set."""
 
+KNOWN = (*LAYOUTS, "scenes")
 SIDE = f"height and width in pixels, each {MIN_SIZE} or more, such as [240, 320]"
 
 
@@ -35,7 +37,7 @@ class SetSettings:
     """Which pairs form a test set.
 
     Attributes:
-        layout: one of `LAYOUTS`, or ``scenes``.
+        layout: one of `LAYOUTS`, ``scenes``, or the path of a function that lists the pairs.
         root: folder of the set; None for scenes.
         split: test, unless said otherwise.
         limit: so many pairs of it, spread evenly over their names; all if None.
@@ -44,7 +46,9 @@ class SetSettings:
         seed: of scenes.
     """
 
-    layout: Literal[Layout, "scenes"] = expected(f"{', '.join(LAYOUTS)} or scenes", "folder")
+    layout: str = expected(
+        f"{', '.join(LAYOUTS)}, scenes or module.function", "folder", lambda name: name in KNOWN or is_own(name)
+    )
     root: Any = None
     split: Split = expected(", ".join(SPLITS), "test")
     limit: int | None = expected("a whole number from 1 up", fits=from_up(1))
@@ -129,7 +133,7 @@ class TestSet:
             return ScenePairs(settings.split, settings.count, settings.seed, settings.size)
         if is_prepared(settings.root):
             return PreparedPairs(settings.root, settings.split)
-        return PairFiles(find_pairs(settings.layout, settings.root, settings.split))
+        return PairFiles(pairs_of(settings.layout, settings.root, settings.split))
 
     def check(self, conditions: Iterable[Condition]) -> None:
         """Make sure that the first pair is large enough to be shifted; a smaller one is found when it is read.

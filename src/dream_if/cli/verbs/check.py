@@ -17,7 +17,9 @@ class Options:
 
     data: str = positional("folder of the set")
     layout: str | None = option(
-        "how it is arranged: llvip, msrs, m3fd, roadscene, tno or folder; found out by itself if left out", default=None
+        "how it is arranged: llvip, msrs, m3fd, roadscene, tno, folder or a function of yours as module.function; "
+        "found out by itself if left out",
+        default=None,
     )
 
 

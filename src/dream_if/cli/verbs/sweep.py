@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 
 from dream_if.cli.options import option, positional, rest
 from dream_if.errors import InputError
-from dream_if.machine import choose_threads
 from dream_if.runs.sweep_display import Board, State
 from dream_if.runs.sweep_grid import Sweep, command_of, expand, fit_arguments, point_name, read_sweep
 from dream_if.runs.sweep_point import Point, place_of
@@ -42,7 +40,9 @@ class Options:
     index: int | None = option(
         "run this point alone, counted from 0: for arrays of jobs on a cluster", default=None, metavar="K"
     )
-    dry_run: bool = option("print the commands, and run nothing", default=False)
+    dry_run: bool = option(
+        "print the commands, and run nothing; whether their settings are right is seen when they run", default=False
+    )
     preset: Sequence[str] = option(
         "a configuration in the place of the one that the sweep's command names; give it again for more",
         default=(),
@@ -71,12 +71,12 @@ def run(options: Options) -> int:
             raise InputError(f"--index: {sweep.path} has the points 0 to {len(choices) - 1}, got {options.index}.")
         choices = [choices[options.index]]
     commands = [command_of(sweep, choice, options.preset, options.overrides) for choice in choices]
+    if options.dry_run:
+        for command in commands:
+            print(shlex.join(command))
+        return 0
     project = os.environ.get("WANDB_PROJECT") or sweep.project or "dream-if"
     points = [_point(sweep, choice, command, project) for choice, command in zip(choices, commands, strict=True)]
-    if options.dry_run:
-        for point in points:
-            print(shlex.join(point.command))
-        return 0
     for point in points:
         point.refuse_another()
     for point in points:
@@ -98,6 +98,8 @@ def _point(sweep: Sweep, choice: Mapping[str, Any], command: Sequence[str], proj
 
 
 def _run(points: Sequence[Point], workers: int, project: str) -> int:
+    from dream_if.machine import choose_threads  # with it torch, which --help and --dry-run do without
+
     console = Console()
     try:
         with Board(points, console) as board:
@@ -120,4 +122,6 @@ def _devices() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name.strip() for name in visible.split(",") if name.strip()]
+    import torch  # as in _run
+
     return [str(number) for number in range(torch.cuda.device_count())]

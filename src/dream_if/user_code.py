@@ -9,7 +9,7 @@ from typing import Any
 
 from dream_if.errors import InputError
 
-__all__ = ["imported", "instantiate"]
+__all__ = ["from_here", "imported", "instantiate"]
 
 
 def imported(class_path: str) -> Any:
@@ -20,7 +20,7 @@ def imported(class_path: str) -> Any:
     """
     module, _, name = class_path.rpartition(".")
     try:
-        with _from_here():
+        with from_here():
             return getattr(importlib.import_module(module), name)
     except Exception as error:  # importing a foreign module may raise anything
         raise InputError(
@@ -30,12 +30,15 @@ def imported(class_path: str) -> Any:
 
 
 @contextmanager
-def _from_here() -> Iterator[None]:
-    """Modules of the current folder can be imported."""
+def from_here() -> Iterator[None]:
+    """Modules of the current folder can be imported, after all that is installed.
+
+    The folder is named in full: what a configuration in another folder names is imported while that is the current one.
+    """
     here = str(Path.cwd())
     added = here not in sys.path
     if added:
-        sys.path.insert(0, here)
+        sys.path.append(here)
     try:
         yield
     finally:
@@ -63,7 +66,7 @@ def instantiate(class_path: str, init_args: Any) -> Any:
     if not isinstance(init_args, Mapping) or not all(isinstance(name, str) for name in init_args):
         raise InputError(f"init_args: expected a mapping from names of arguments to values, got {init_args!r}.")
     try:
-        with _from_here():  # it may import more when it is made
+        with from_here():  # it may import more when it is made
             made = imported(class_path)(**init_args)
     except InputError:
         raise
