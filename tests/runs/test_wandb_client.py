@@ -96,14 +96,14 @@ def test_wandb_runs_table_4(double: Service, tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "table4" / "table4.html").exists()
 
 
-EPOCHS = 6
+EPOCHS = 4
 GRID = {
     "method": "grid",
     "project": "dream-if",
     "command": [
         *("${env}", "dream-if", "fit", "--config=tiny.yaml", "--trainer.logger=WandbLogger"),
         *("--trainer.logger.save_dir=runs", "--trainer.logger.name=null", "--trainer.logger.tags=[grid]"),
-        *("--panels.every_n_epochs=6", "--trainer.logger.job_type=training"),
+        *("--panels.every_n_epochs=4", "--trainer.logger.job_type=training"),
         *(f"--trainer.max_epochs={EPOCHS}", "--log.requeue=true", "--then_test=true", "${args}"),
     ],
     "parameters": {"model.net.use_ce": {"values": [False, True]}, "seed_everything": {"values": [0, 1]}},
@@ -178,8 +178,9 @@ def test_two_agents_run_a_grid_and_lose_nothing(double: Service, tmp_path: Path)
         *range(EPOCHS)
     ]  # none lost, none twice
 
-    table = ("dream-if", "tables", "sweep", "--sweep", "grid.yaml", "--out")
-    finish(start(one, environment, *table, "here", "--", "runs", "../other/runs"), limit=120)
-    finish(start(one, environment, *table, "there", "--", f"wandb:{NAME}"), limit=120)
+    table = ("dream-if", "tables", "sweep")
+    options = ("--sweep", "grid.yaml", "--out")
+    finish(start(one, environment, *table, "runs", "../other/runs", *options, "here"), limit=300)
+    finish(start(one, environment, *table, f"wandb:{NAME}", *options, "there"), limit=300)
     assert (one / "there" / "sweep_grid.csv").read_text() == (one / "here" / "sweep_grid.csv").read_text()
     assert sorted(path.name for path in (tmp_path / ".cache/dream-if/wandb" / NAME).iterdir()) == sorted(where)

@@ -226,11 +226,10 @@ class Service:
     def _told(self, held: dict) -> dict:
         project = {key: PROJECT[key] for key in ("id", "internalId", "name", "entity")}
         sequence = {"__typename": "ArtifactSequence", "name": held["name"], "project": project}
-        empty = dict.fromkeys(
-            ("description", "metadata", "ttlDurationSeconds", "historyStep", "commitHash", "updatedAt")
-        )
+        empty = dict.fromkeys(("description", "metadata", "historyStep", "commitHash", "updatedAt"))
         about = {"__typename": "Artifact", "id": held["id"], "artifactSequence": sequence, "tags": [], "aliases": []}
         about |= {"versionIndex": held["version"], "artifactType": {"name": held["type"]}, "ttlIsInherited": True}
+        about["ttlDurationSeconds"] = -1  # for ever
         about |= {"state": "COMMITTED", "size": 1, "fileCount": 1, "createdAt": "2026-01-01T00:00:00"}
         return empty | about | {"digest": held["digest"], "digestAlgorithm": "MANIFEST_MD5"}
 
