@@ -245,7 +245,7 @@ def test_a_training_of_another_length_is_refused_by_name(refused, name, unit, va
 def change_setting(config, key, value):
     *above, last = key.split(".")
     for name in above:
-        config = config[name]
+        config = config.setdefault(name, {})
     config[last] = value
 
 

@@ -283,7 +283,12 @@ def _compared(run: Run, free: Sequence[str]) -> dict[str, Any]:
 
 
 def _name(value: Any) -> Any:
-    """A setting; of an absolute path, which another machine has elsewhere, its last part."""
+    """A setting; of an absolute path, which another machine has elsewhere, its last part.
+
+    A number may be text: the command line reads ``--trainer.devices=1`` so, a file does not.
+    """
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
     if isinstance(value, list):
         return [_name(one) for one in value]
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
