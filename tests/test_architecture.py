@@ -40,7 +40,7 @@ ALLOWED = {
     "user_code": {"errors"},
     "dominance": {"losses", "models"},
     "task": {"baselines", "compat", "dominance", "errors", "losses", "metrics", "models"},
-    "callbacks": {"errors", "figures", "pixels", "storage"},
+    "callbacks": {"errors", "figures", "pixels", "runs", "storage"},
     "epoch_lines": set(),
     "scoring": {
         "baselines",
@@ -116,7 +116,7 @@ ALLOWED = {
 # Library -> the parts that may use it; a network or a metric is to be had without the framework around it.
 CONFINED = {
     "lightning": {"task", "callbacks", "cli", "data", "epoch_lines"},
-    "wandb": set(),
+    "wandb": {"callbacks", "runs"},
     "albumentations": {"data"},
 }
 

@@ -121,10 +121,10 @@ class FusionTask(LightningModule):
                 )
             net = ForeignNetwork(net, self.hparams["net"])
         # Plain values alone, so that a checkpoint loads with weights_only; the rest stands in the run's config.yaml.
-        self.save_hyperparameters({"net": net.config, "_instantiator": "lightning.pytorch.cli.instantiate_module"})
+        held = {"net": net.config, "_instantiator": "lightning.pytorch.cli.instantiate_module"}
+        self.save_hyperparameters(held, logger=False)  # loggers get every setting from RunConfig
         self.net = net
-        loss = FusionLoss() if loss is None else loss
-        self.loss = loss if isinstance(loss, FusionLoss) else ForeignLoss(loss)
+        self.loss = FusionLoss() if loss is None else (loss if isinstance(loss, FusionLoss) else ForeignLoss(loss))
         self.optimizer = optimizer
         self.warmup = float(warmup)
         self.final_lr = final_lr

@@ -245,7 +245,7 @@ def test_a_training_of_another_length_is_refused_by_name(refused, name, unit, va
 def change_setting(config, key, value):
     *above, last = key.split(".")
     for name in above:
-        config = config[name]
+        config = config.setdefault(name, {})
     config[last] = value
 
 
@@ -317,3 +317,13 @@ def test_a_condition_with_a_slash_is_no_method(run, write_ablation) -> None:
     outcome = run("tables", "4")
     assert outcome.status == 0, outcome.err
     assert "### road+a/b, 12 image(s)" in outcome.out
+
+
+def test_a_number_from_the_command_line_may_be_text(run, write_ablation):
+    folder = write_ablation() / "deep"
+    for path in folder.iterdir():
+        change_config(path, lambda config: change_setting(config, "trainer.devices", 1))
+    change_config(folder / "rd-1", lambda config: change_setting(config, "trainer.devices", "1"))
+    assert run("tables", "4").status == 0
+    change_config(folder / "rd-1", lambda config: change_setting(config, "trainer.devices", "2"))
+    assert "trainer.devices is 1 in the first and 2 in the second" in run("tables", "4").message

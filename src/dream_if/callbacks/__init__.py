@@ -7,6 +7,7 @@ from dream_if.callbacks.checkpoints import BestCheckpoint, LastCheckpoint, Whole
 from dream_if.callbacks.folder import make_output_folder, name_project, run_directory
 from dream_if.callbacks.images import FusedImages, ImagePanels
 from dream_if.callbacks.records import RunConfig, RunMetrics
+from dream_if.callbacks.trackers import TrackerRecords
 
 __all__ = [
     "BestCheckpoint",
@@ -15,6 +16,7 @@ __all__ = [
     "LastCheckpoint",
     "RunConfig",
     "RunMetrics",
+    "TrackerRecords",
     "WholeCheckpoints",
     "make_output_folder",
     "name_project",

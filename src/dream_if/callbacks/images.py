@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
-from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
 from PIL import Image
 from torch import Tensor
 
@@ -92,10 +93,16 @@ class ImagePanels(Callback):
         if not rows or trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
             return
         picture = panel(rows, title, notes)
-        write_atomically(run_directory(trainer) / "panels" / f"{file}.png", picture)
+        path = run_directory(trainer) / "panels" / f"{file}.png"
+        write_atomically(path, picture)
+        key, image = f"panels/{title}", Image.open(io.BytesIO(picture))
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
-                logger.log_image(f"panels/{title}", [Image.open(io.BytesIO(picture))])
+                logger.log_image(key, [image])
+            elif isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image(key, np.asarray(image), trainer.global_step, dataformats="HWC")
+            elif isinstance(logger, MLFlowLogger):
+                logger.experiment.log_artifact(logger.run_id, path, "panels")
 
 
 def _told(statistics: Mapping[str, float]) -> str:

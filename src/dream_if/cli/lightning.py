@@ -1,6 +1,7 @@
 """Lightning's verbs, fit, validate, test and predict, with the task and the data of this package."""
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
@@ -23,8 +24,10 @@ from dream_if.callbacks import (
     LastCheckpoint,
     RunConfig,
     RunMetrics,
+    TrackerRecords,
     WholeCheckpoints,
     make_output_folder,
+    run_directory,
 )
 from dream_if.cli.classes import ModelParser, checkpoint_network, named_classes, plain
 from dream_if.cli.launch import check_processes, set_arithmetic, share_cores
@@ -38,6 +41,7 @@ from dream_if.inference import load_network
 from dream_if.messages import LONGEST, configurations, explain, keys_of, read_configuration
 from dream_if.models import FusionNetwork
 from dream_if.models.foreign import check_trust
+from dream_if.runs.agent import agent_words
 from dream_if.shipped import with_shipped
 from dream_if.task import FusionTask
 
@@ -72,6 +76,7 @@ class FusionCLI(LightningCLI):
             }
         )
         parser.add_lightning_class_args(ImagePanels, "panels")
+        parser.add_lightning_class_args(TrackerRecords, "log")
         parser.add_argument(
             "--threads", type=int | None, default=None, help="Threads of torch in each process; found out if null."
         )
@@ -114,7 +119,7 @@ class FusionCLI(LightningCLI):
             known = [name for name in verb_settings(self) if not name.startswith("model.net.init_args.")]
             raise InputError(explain(str(error), known, written)) from error
         verb, options = self.config.subcommand, self._settings
-        for group in ("model", "model.net", "model.loss", "data", "trainer", "checkpoint", "panels"):
+        for group in ("model", "model.net", "model.loss", "data", "trainer", "checkpoint", "panels", "log"):
             if not isinstance(options.get(group), Namespace):
                 raise InputError(f"{group}: expected settings by name, got {options.get(group)}.")
         seed = options.seed_everything
@@ -154,9 +159,10 @@ class FusionCLI(LightningCLI):
         options = self._settings
         if self.config.subcommand == "fit" and options.data.train_seed is None:
             options.data.train_seed = options.seed_everything
-        logger = options.trainer.logger
-        if options.group and isinstance(logger, Namespace) and logger.class_path.endswith("WandbLogger"):
-            logger.init_args.group = options.group
+        loggers = options.trainer.logger
+        for logger in loggers if isinstance(loggers, list) else [loggers]:
+            if options.group and isinstance(logger, Namespace) and logger.class_path.endswith("WandbLogger"):
+                logger.init_args.group = options.group
         if self.checkpoint is not None:
             _rename_old(options.model.net)
             self._refuse_other_network(options.model.net, self.checkpoint)
@@ -221,6 +227,7 @@ class FusionCLI(LightningCLI):
                 "trainer.max_time."
             )
         if self.subcommand == "fit":
+            self._go_on()
             self._try_optimizer()
             smallest, crop = getattr(self.model.loss, "smallest", 1), self.datamodule.crop
             if crop < smallest:
@@ -241,6 +248,14 @@ class FusionCLI(LightningCLI):
         if self.subcommand == "fit" and self._settings.then_test:
             self.datamodule.setup("test")
         make_output_folder(self.trainer)
+
+    def _go_on(self) -> None:
+        """Have a run that an agent of W&B starts again go on after its last whole epoch."""
+        folder = run_directory(self.trainer).with_name(os.environ.get("WANDB_RUN_ID", "none"))
+        last = folder / "checkpoints" / "last.ckpt"
+        if self.checkpoint is None and "WANDB_SWEEP_ID" in os.environ and last.is_file():
+            self._settings.ckpt_path = self.config_init[self.config.subcommand].ckpt_path = str(last)
+            rank_zero_info(f"This run was begun before; it goes on from {last}.")
 
     def _try_optimizer(self) -> None:
         """Make the optimizer once for a parameter of each group, with and without decay, to hear what it refuses.
@@ -294,7 +309,7 @@ def _rename_old(net: Namespace) -> bool:
 
 def run_lightning(args: Sequence[str]) -> None:
     """Run one of Lightning's verbs."""
-    words = with_shipped(args)
+    words = with_shipped(agent_words(args))
     parser = type("Parser", (LightningParser,), {"named": named_classes(words)})
     FusionCLI(
         FusionTask,
@@ -329,9 +344,6 @@ def settings_of(args: Sequence[str]) -> dict[str, Any]:
     except yaml.YAMLError:
         settings = None
     if not isinstance(settings, dict) or "trainer" not in settings:
-        asking = next(
-            (word for word in args if word in ("-h", "--help")),
-            "what asks for something else",
-        )
+        asking = next((word for word in args if word in ("-h", "--help")), "what asks for something else")
         raise InputError(f"{' '.join(args)}: that is no training; take out {asking}.")
     return settings

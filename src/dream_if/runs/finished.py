@@ -4,7 +4,7 @@ import hashlib
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,7 @@ from dream_if.messages import flat
 from dream_if.runs.files import NETWORK, SHUFFLED, is_statistic, read_config, read_images, read_metrics
 from dream_if.runs.sweep_point import IDLE
 
-__all__ = ["FoundRuns", "Run", "find_runs", "refuse_differences"]
+__all__ = ["FoundRuns", "Run", "find_records", "find_runs", "refuse_differences"]
 
 # Settings that tell where a run's files go or how it was started, not what it computes.
 PLACES = ("ckpt_path", "checkpoint.dirpath", "trainer.default_root_dir", "trainer.logger")
@@ -90,23 +90,33 @@ def find_runs(*folders: Path) -> FoundRuns:
     Raises:
         InputError: There is no such folder, or a file in it cannot be read.
     """
+    tested, unfinished = [], {}
+    for folder, config, record in find_records(*folders):
+        if record.get("test"):
+            tested.append(_run(folder, config, record))
+        else:
+            unfinished[folder] = config
+    return FoundRuns(" and ".join(map(str, folders)), tuple(tested), unfinished)
+
+
+def find_records(*folders: Path) -> Iterator[tuple[Path, dict[str, Any], dict[str, Any]]]:
+    """Folder, settings and ``metrics.json`` of every run, as `find_runs` finds them; a run may have no metrics yet.
+
+    Raises:
+        InputError: There is no such folder, or a file in it cannot be read.
+    """
     paths: dict[Path, Path] = {}
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder; name the one that holds the runs of the table.")
         for path in sorted(folder.rglob("config.yaml")):
-            paths.setdefault(path.resolve(), path)
-    tested, unfinished = [], {}
+            # MLflow keeps a copy of a run's files within its folder.
+            if path.parent.name != "artifacts" or not path.parents[1].joinpath("config.yaml").exists():
+                paths.setdefault(path.resolve(), path)
     for path in paths.values():
         config = read_config(path)
-        if config is None:
-            continue
-        record = read_metrics(path.with_name("metrics.json"))
-        if record.get("test"):
-            tested.append(_run(path.parent, config, record))
-        else:
-            unfinished[path.parent] = config
-    return FoundRuns(" and ".join(map(str, folders)), tuple(tested), unfinished)
+        if config is not None:
+            yield path.parent, config, read_metrics(path.with_name("metrics.json"))
 
 
 def _run(folder: Path, config: dict[str, Any], record: dict[str, Any]) -> Run:
@@ -273,7 +283,12 @@ def _compared(run: Run, free: Sequence[str]) -> dict[str, Any]:
 
 
 def _name(value: Any) -> Any:
-    """A setting; of an absolute path, which another machine has elsewhere, its last part."""
+    """A setting; of an absolute path, which another machine has elsewhere, its last part.
+
+    A number may be text: the command line reads ``--trainer.devices=1`` so, a file does not.
+    """
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
     if isinstance(value, list):
         return [_name(one) for one in value]
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value

@@ -17,7 +17,7 @@ RECORD = "point.json"
 LOG = "point.log"
 RESULTS = "metrics.json"
 
-IDLE = frozenset({"data.num_workers", "threads", "trainer.enable_progress_bar"})
+IDLE = frozenset({"data.num_workers", "log.checkpoints", "log.requeue", "threads", "trainer.enable_progress_bar"})
 """Settings that may differ between two calls for the same point, and between the runs of a table.
 
 They change nothing that is computed but, with another number of threads, the last digits.

@@ -24,7 +24,9 @@ from dream_if.reports.detection import detection_document
 from dream_if.reports.document import Document
 from dream_if.reports.efficiency import efficiency
 from dream_if.reports.lineup import rows_of_sweeps
+from dream_if.reports.points import points_document, read_search
 from dream_if.runs.finished import find_runs
+from dream_if.runs.tracked import SCHEME, fetch_runs
 from dream_if.scoring.compare import compare_methods
 from dream_if.scoring.journal import ScoreJournal
 from dream_if.scoring.plan import TABLES, TablePlan, read_plan
@@ -52,14 +54,15 @@ class Options:
     )
     source: Sequence[str] = positional(
         f"a YAML file with methods and sets ({DEFAULT_PLAN} if left out); for tables 4 and sweep one or more folders "
-        "below which the runs lie, at any depth (runs/table4, or runs/ and the name of the sweep's file)",
+        "below which the runs lie, at any depth (runs/table4, or runs/ and the name of the sweep's file), or "
+        "wandb:ENTITY/PROJECT or wandb:ENTITY/PROJECT/SWEEP for runs that W&B holds",
         default=(),
         nargs="*",
         metavar="SOURCE",
     )
     out: str | None = option(
         "where the table goes as .md, .csv, .html and .png, and its scores as scores.jsonl, with which a run that "
-        "was stopped goes on; runs/tables if left out, for tables 4 and sweep the first folder of the runs",
+        "was stopped goes on; runs/tables if left out, for tables 4 and sweep the first folder of runs that is named",
         default=None,
         metavar="FOLDER",
     )
@@ -146,15 +149,26 @@ def _from_runs(options: Options) -> None:
     if options.table == SWEEP and not sweeps:
         raise InputError("--sweep: table sweep needs the file of the sweep that ran the runs, such as --sweep my.yaml.")
     place = f"runs/{sweeps[0].stem}" if options.table == SWEEP else "runs/table4"
-    folders = [Path(folder).expanduser() for folder in options.source or [place]]
+    sources = options.source or [place]
+    folders = [Path(source).expanduser() for source in sources if not source.startswith(SCHEME)]
+    out = folders[0] if folders else Path("runs/tables")
+    for source in sources:
+        if source.startswith(SCHEME):
+            folder, lacking = fetch_runs(source)
+            folders.append(folder)
+            sys.stderr.writelines(f"{sentence}\n" for sentence in lacking)
+    out = out if options.out is None else Path(options.out).expanduser()
+    search = read_search(sweeps[0]) if options.table == SWEEP and len(sweeps) == 1 else None
+    if search is not None:
+        if options.base is not None:
+            raise InputError(f"--base {options.base}: {sweeps[0]} is no grid, so it has no rows; leave it out.")
+        _deliver(points_document(search, folders), out)
+        return
     lineup = rows_of_sweeps(sweeps, options.base) if options.table == SWEEP else None
     found = find_runs(*folders)
     if lineup is None:
         lineup = rows_of_table4(found, [place for path in sweeps for place in expected_runs(path)], options.base)
-    _deliver(
-        ablation_document(make_ablation(found, lineup)),
-        folders[0] if options.out is None else Path(options.out).expanduser(),
-    )
+    _deliver(ablation_document(make_ablation(found, lineup)), out)
 
 
 def _refuse_idle(options: Options) -> None:
