@@ -1,12 +1,11 @@
-"""What docs/table4.md prints of the runs in docs/data/table4: rows in their order, their differences, what maps say.
+"""Prints the tables of docs/table4.md from the scores in docs/data/table4, or writes them into the page.
 
-    python benchmarks/table4_differences.py [docs/data/table4]
+    python benchmarks/table4_differences.py [--write]
 
-A run's folder is called <row>-<seed>-<hash>. First for each metric and condition each row's mean over sets and seeds,
-its standard deviation over seeds and its rank among the paper's rows; below them the paper's, of clean LLVIP. Then
-differences by condition and metric: the mean over sets of the mean difference, least to largest of the sets, and on how
-many sets all seeds are ahead / behind with p < .01 by Wilcoxon's signed-rank test over images, each image's score being
-the mean over seeds. Then what the fusion weight says.
+A run's folder is called <row>-<seed>-<hash>. First each row's mean over sets and seeds, its standard deviation over
+seeds and its rank among the paper's rows; below them the paper's, of clean LLVIP. Then differences: the mean over sets
+of the mean difference, least to largest of the sets, and on how many sets all seeds are ahead / behind with p < .01 by
+Wilcoxon's signed-rank test over images, each image's score being the mean over seeds. Then what the fusion weight says.
 """
 
 import sys
@@ -17,16 +16,23 @@ from scipy.stats import wilcoxon
 
 from dream_if.reports.paper import TABLE_4
 
-CONDITIONS = ("clean", "both", "visible", "infrared", "local")
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "table4.md"
+MARK = "<!-- benchmarks/table4_differences.py -->\n"
+CONDITIONS = {
+    "clean": "clean", "both": "both", "visible": "visible alone", "infrared": "infrared alone",
+    "local": "a region of one",
+}  # fmt: skip
 METRICS = ("Qabf", "SSIM", "VIFF")
 ROWS = ("base", "rd", "rd_ce", "rd_se", "rd_ce_se")
 CONTROLS = ("frozen", "plain")
 FULL = "rd_ce_se"
-NAMES = {"rd": "RD", "rd_ce": "RD + CE", "rd_se": "RD + SE", FULL: "RD + CE + SE"}
-STATISTICS = (
-    *("RD_visible", "RD_deviation", "RD_activity_rank", "RD_trust_rank"),
-    *("RD_fall", "RD_fall_inside", "RD_fall_outside"),
-)
+NAMES = {"rd": "RD", "rd_ce": "RD + CE", "rd_se": "RD + SE", FULL: "RD + CE + SE", "paper": "paper, clean LLVIP"}
+STATISTICS = {
+    "RD_visible": "mean of visible", "RD_deviation": "deviation", "RD_activity_rank": "rank with activity",
+    "RD_trust_rank": "rank with trusted activity", "RD_fall": "fall of the corrupted source",
+    "RD_fall_inside": "inside", "RD_fall_outside": "outside",
+}  # fmt: skip
 LEVEL = 0.01
 
 
@@ -83,30 +89,46 @@ def in_order(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     return pd.DataFrame([[cell(condition, row) for row in columns] for condition in index], index, columns)
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """The rows of a table in Markdown."""
-    return "\n".join(f"| {name} | {' | '.join(row)} |" for name, row in zip(table.index, table.to_numpy(), strict=True))
+def markdown(title: str, table: pd.DataFrame) -> str:
+    """A table with its title."""
+    names = CONDITIONS | NAMES
+    head = ["condition", *(names.get(column, STATISTICS.get(column, column)) for column in table)]
+    rows = [
+        head,
+        ["---"] * len(head),
+        *([names[name], *row] for name, row in zip(table.index, table.to_numpy(), strict=True)),
+    ]
+    return f"**{title}**\n\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def main() -> None:
-    """Print the tables."""
-    scores = read_scores(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/data/table4"))
+def tables(root: Path) -> str:
+    """All tables, of the runs below a folder."""
+    scores = read_scores(root)
     network = scores[scores.method == "network"]
     rows = dict(iter(network.groupby("row")))
     rows["shuffled"] = scores[(scores.method == "shuffled") & (scores.row == FULL)]
-    for metric in METRICS:
-        table = in_order(network, metric)
-        print(f"\n{metric}: {', '.join(table)}\n\n{markdown(table)}")
+    parts = [markdown(f"{metric} of all rows", in_order(network, metric)) for metric in METRICS]
     against_base = [(row, "base") for row in (FULL, *ROWS[1:-1], *CONTROLS)]
     for first, second in [*against_base, *((FULL, control) for control in ("shuffled", *CONTROLS))]:
         if first in rows and second in rows:
             seeds = len(set(rows[first].seed) & set(rows[second].seed))
-            title = f"{NAMES.get(first, first)} less {NAMES.get(second, second)}, {seeds} seed(s)"
-            print(f"\n{title}\n\n{markdown(compared(rows[first], rows[second]))}")
+            title = f"{NAMES.get(first, first)} less {NAMES.get(second, second)}, {seeds} seed{'s' * (seeds > 1)}"
+            parts.append(markdown(title, compared(rows[first], rows[second])))
     means = rows[FULL].groupby(["condition", "set"])[list(STATISTICS)].mean()
     ends = {end: means.groupby(level="condition").agg(end).loc[list(CONDITIONS)] for end in ("min", "max")}
     told = ends["min"].map("{:.2f} to ".format) + ends["max"].map("{:.2f}".format)
-    print(f"\n{', '.join(STATISTICS)}\n\n{markdown(told.where(ends['min'].notna(), ''))}")
+    title = "What the fusion weight says, mean over seeds, least to largest mean of the five sets"
+    return "\n".join([*parts, markdown(title, told.where(ends["min"].notna(), ""))])
+
+
+def main() -> None:
+    """Print the tables, or write them between the marks of the page."""
+    printed = tables(ROOT / "docs" / "data" / "table4")
+    if sys.argv[1:] != ["--write"]:
+        print(printed)
+        return
+    before, _, after = PAGE.read_text().split(MARK)
+    PAGE.write_text(f"{before}{MARK}\n{printed}\n{MARK}{after}")
 
 
 if __name__ == "__main__":

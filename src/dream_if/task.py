@@ -288,9 +288,8 @@ class FusionTask(LightningModule):
                 place = f"test/{name}" if method == "fused" else f"test/{name}/{method}"
                 for metric, values in metrics.compute().items():
                     defined = values[values.isfinite()]
-                    count, left = values.numel(), len(defined)
-                    if left < count:
-                        rank_zero_warn(f"{place}/{metric} is undefined for {count - left} of {count} images")
+                    if undefined := values.numel() - len(defined):
+                        rank_zero_warn(f"{place}/{metric} is undefined for {undefined} of {values.numel()} images")
                     self.log(f"{place}/{metric}", defined.mean())
                 metrics.reset()
         for name, means in zip(self.test_sets, self.test_statistics, strict=True):
