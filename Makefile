@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install constraints demo reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 reproduce-table5 reproduce-severity reproduce-shift reproduce-efficiency reproduce-beyond weights bench docs gpu lint test test-slow attack clean
+.PHONY: help install constraints demo reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 reproduce-table5 reproduce-severity reproduce-shift reproduce-efficiency reproduce-beyond weights bench docs gpu lint test test-slow test-lowest attack dist clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -128,11 +128,25 @@ test: lint  ## lint, all tests but the slow ones, two files at a time, and the e
 test-slow: $(INSTALLED)  ## the slow tests alone
 	$(BIN)/pytest -m slow
 
+test-lowest:  ## the tests with the oldest releases that pyproject.toml allows, in a .venv of their own
+	rm -rf build/lowest
+	$(PYTHON) -m venv build/lowest
+	build/lowest/bin/pip install --quiet --disable-pip-version-check uv
+	build/lowest/bin/uv pip install --quiet --python build/lowest --resolution lowest-direct --editable ".[dev]"
+	build/lowest/bin/pytest -n 2 --dist loadfile
+
 # ATTACK_SECONDS=60 for less. The kill of a sweep is a slow test of its own.
 SEED ?= 1
 attack: $(INSTALLED)  ## damaged files, mangled settings and kill -9 at random, SEED=1: about 10 minutes on two CPU cores
 	SEED=$(SEED) $(BIN)/pytest -m attack tests/attack
 	$(BIN)/pytest -m slow tests/runs/test_real_runs.py -k kill
+
+dist:  ## wheel and sdist into dist, checked as PyPI will
+	rm -rf dist build/dist
+	$(PYTHON) -m venv build/dist
+	build/dist/bin/pip install --quiet --disable-pip-version-check build twine
+	build/dist/bin/python -m build
+	build/dist/bin/twine check --strict dist/*
 
 clean:  ## remove caches and builds; .venv and runs stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache
