@@ -119,7 +119,7 @@ bench: $(INSTALLED)  ## speed and memory against plain versions, into runs/bench
 	$(BIN)/python -m benchmarks.network --limit 90 --out runs/bench $(if $(THREADS),--threads $(THREADS))
 
 # A notebook runs when it has changed; `make clean` has all of them run again.
-RUN_NOTEBOOK = PATH="$(abspath $(BIN)):$$PATH" WANDB_MODE=offline $(BIN)/jupyter-nbconvert --log-level WARN --execute
+RUN_NOTEBOOK = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter-nbconvert --log-level ERROR --execute
 build/notebooks/%.ipynb: notebooks/%.ipynb $(INSTALLED)
 	$(RUN_NOTEBOOK) --to notebook --output-dir $(@D) $<
 
@@ -127,7 +127,7 @@ docs: $(patsubst %,build/%,$(wildcard notebooks/*.ipynb))  ## the site, into bui
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 gallery: $(INSTALLED)  ## the gallery of the site, from generated pairs or those in DATA=folder, into build/gallery
-	DATA="$(if $(DATA),$(abspath $(DATA)))" $(RUN_NOTEBOOK) --to html --no-input --output-dir build/gallery notebooks/gallery.ipynb
+	DATA="$(if $(DATA),$(abspath $(DATA)))" $(RUN_NOTEBOOK) --to html --template basic --no-input --output-dir build/gallery notebooks/gallery.ipynb
 
 lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff check .
