@@ -26,7 +26,6 @@ __all__ = ["main"]
 
 USAGE = """\
 usage: dream-if VERB [options]
-
 Trains, tests and uses Dream-IF, a network that fuses visible and infrared images.
 
   fit          train a network
