@@ -16,6 +16,7 @@ from nbconvert import MarkdownExporter
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
+PICTURES = {"degradations", "gallery"}  # whose pages do without their code
 WIDEST = 1400  # pixels of a picture
 CELLS = {"sh": "sh", "py": "python", "yaml": "yaml"}
 TEX = re.compile(r'<(div|span) class="arithmatex">\\[\[(](.*?)\\[\])]</\1>', re.DOTALL)
@@ -25,15 +26,19 @@ def on_files(files: Files, config: Any, **_: Any) -> Files:
     """Add a page for each notebook, and its pictures."""
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         ran = ROOT / "build/notebooks" / path.name
+        exporter = MarkdownExporter(config={"CoalesceStreamsPreprocessor": {"enabled": True}})
+        exporter.exclude_input = path.stem in PICTURES
         resources = {"unique_key": path.stem, "output_files_dir": path.stem}
-        text, made = MarkdownExporter().from_filename(str(ran if ran.exists() else path), resources)
-        text = re.sub(r"```python\n%%sh\n", "```sh\n", text)
+        text, made = exporter.from_filename(str(ran if ran.exists() else path), resources)
+        text = re.sub(r"```\w+\n%%sh\n", "```sh\n", text)
+        text = re.sub(r"\n    Writing \S+\n", "\n", text)
         text = re.sub(r"```python\n%%writefile (\S+\.(\w+))\n", lambda m: f"`{m[1]}`:\n\n```{CELLS[m[2]]}\n", text)
-        text = text.replace("](../docs/", "](../").replace(".png)", ".webp)")
-        files.append(File.generated(config, f"tutorials/{path.stem}.md", content=text))
         for name, picture in made["outputs"].items():
-            smaller = f"tutorials/{name.removesuffix('.png')}.webp"
-            files.append(File.generated(config, smaller, content=_webp(picture)))
+            smaller = f"{name.removesuffix('.png')}.webp"
+            text = text.replace(f"({name})", f"({smaller})")
+            files.append(File.generated(config, f"tutorials/{smaller}", content=_webp(picture)))
+        page = text.replace("](../docs/", "](../")
+        files.append(File.generated(config, f"tutorials/{path.stem}.md", content=page))
     return files
 
 
