@@ -10,7 +10,7 @@ import pytest
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 MOST_SECONDS = 120  # of processor time, which a busy machine does not stretch as it does the wall clock
-SLOW = {"ablation", "gallery", "new_network", "score_methods", "train_on_your_own"}  # more than some 15 seconds
+SLOW = {"ablation", "gallery", "new_degradation", "new_network", "score_methods", "train_on_your_own"}
 RUNS = [pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in SLOW)) for path in NOTEBOOKS]
 
 
