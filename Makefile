@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install constraints demo reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 reproduce-table5 reproduce-severity reproduce-shift reproduce-efficiency reproduce-beyond weights bench docs gpu lint test test-slow attack clean
+.PHONY: help install constraints demo reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 reproduce-table5 reproduce-severity reproduce-shift reproduce-efficiency reproduce-beyond weights models bench docs gallery gpu lint test test-slow test-lowest attack dist clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -102,6 +102,11 @@ weights: $(INSTALLED)  ## train the shipped weights again, with DATA=path/to/the
 		--start_from runs/weights/small_first $(WEIGHTS_DATA)
 	$(BIN)/dream-if publish "$$(ls -td runs/weights/version_* | head -1)" --name small $(PUBLISH)
 
+models: $(INSTALLED)  ## docs/models.md, from the JSON beside each of the shipped weights
+	mkdir -p build
+	$(BIN)/python -m benchmarks.models > build/models.md
+	mv build/models.md docs/models.md
+
 # On a busy machine add THREADS=1: ratios then come from processor time, which does not depend on who else is at work.
 gpu: $(INSTALLED)  ## what only a GPU can show, into runs/gpu: 9 minutes on a CUDA device
 	$(BIN)/python -m benchmarks.gpu
@@ -113,8 +118,16 @@ bench: $(INSTALLED)  ## speed and memory against plain versions, into runs/bench
 	$(BIN)/python benchmarks/loader.py --seconds 1 --config experiments/$(if $(shell command -v nvidia-smi),full,small).yaml --out runs/bench/loader.json
 	$(BIN)/python -m benchmarks.network --limit 90 --out runs/bench $(if $(THREADS),--threads $(THREADS))
 
-docs: $(INSTALLED)  ## the site, into build/site; a link that leads nowhere is an error
+# A notebook runs when it has changed; `make clean` has all of them run again.
+RUN_NOTEBOOK = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter-nbconvert --log-level ERROR --execute
+build/notebooks/%.ipynb: notebooks/%.ipynb $(INSTALLED)
+	$(RUN_NOTEBOOK) --to notebook --output-dir $(@D) $<
+
+docs: $(patsubst %,build/%,$(wildcard notebooks/*.ipynb))  ## the site, into build/site, with the tutorials run; a link that leads nowhere is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+gallery: $(INSTALLED)  ## the gallery of the site, from generated pairs or those in DATA=folder, into build/gallery
+	DATA="$(if $(DATA),$(abspath $(DATA)))" $(RUN_NOTEBOOK) --to html --template basic --no-input --output-dir build/gallery notebooks/gallery.ipynb
 
 lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -128,11 +141,25 @@ test: lint  ## lint, all tests but the slow ones, two files at a time, and the e
 test-slow: $(INSTALLED)  ## the slow tests alone
 	$(BIN)/pytest -m slow
 
+test-lowest:  ## the tests with the oldest releases that pyproject.toml allows, in a .venv of their own
+	rm -rf build/lowest
+	$(PYTHON) -m venv build/lowest
+	build/lowest/bin/pip install --quiet --disable-pip-version-check uv
+	build/lowest/bin/uv pip install --quiet --python build/lowest --resolution lowest-direct --editable ".[dev]"
+	build/lowest/bin/pytest -n 2 --dist loadfile
+
 # ATTACK_SECONDS=60 for less. The kill of a sweep is a slow test of its own.
 SEED ?= 1
 attack: $(INSTALLED)  ## damaged files, mangled settings and kill -9 at random, SEED=1: about 10 minutes on two CPU cores
 	SEED=$(SEED) $(BIN)/pytest -m attack tests/attack
 	$(BIN)/pytest -m slow tests/runs/test_real_runs.py -k kill
+
+dist:  ## wheel and sdist into dist, checked as PyPI will
+	rm -rf dist build/dist
+	$(PYTHON) -m venv build/dist
+	build/dist/bin/pip install --quiet --disable-pip-version-check build twine
+	build/dist/bin/python -m build
+	build/dist/bin/twine check --strict dist/*
 
 clean:  ## remove caches and builds; .venv and runs stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache

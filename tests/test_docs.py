@@ -14,6 +14,7 @@ import pytest
 from dream_if.cli.lightning import settings_of
 from dream_if.cli.main import LIGHTNINGS, OWN
 from dream_if.cli.options import read_options
+from dream_if.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "sweeps/README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -61,8 +62,21 @@ def test_a_command_parses(command: str, settings: set[str]) -> None:
 
 
 def test_the_site_builds(tmp_path: Path) -> None:
-    pytest.importorskip("mkdocs")
+    for package in ("mkdocs", "latex2mathml", "nbconvert"):
+        pytest.importorskip(package)
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "DreamIF" in (tmp_path / "site/api/models/index.html").read_text()
+    formulas = (tmp_path / "site/formulas/index.html").read_text()
+    assert '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">' in formulas
+    assert "arithmatex" not in formulas
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        assert (tmp_path / f"site/tutorials/{notebook.stem}/index.html").exists()
+    pages = [page.read_text() for page in (tmp_path / "site").rglob("*.html")]
+    assert not any(re.search(r'<(script|img|link)[^>]*(src|href)="https?://(?!localhost)', page) for page in pages)
+
+
+def test_every_metric_has_a_formula() -> None:
+    text = (ROOT / "docs/formulas.md").read_text()
+    assert [name for name in METRICS if name.split("_")[0] not in text] == []

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from PIL import Image
 from safetensors.torch import load_file
 
 from dream_if.inference import weights as inference_weights
+from dream_if.inference.card import card as make_card
 from dream_if.models import DreamIF, dream_if
 from dream_if.models.shipped import shipped
 
@@ -51,6 +53,18 @@ def test_a_run_becomes_weights_by_name(run, trained: Path, monkeypatch: pytest.M
     assert not net.training
     assert inference_weights.digest(net) == told["digest"]
     assert {tensor.dtype for tensor in net.parameters()} == {torch.float32}
+
+
+def test_a_card_for_the_hub(run, trained: Path) -> None:
+    outcome = run("publish", trained, "--name", "mine", "--out", "shelf", "--terms", "Drawn by us.", "--card")
+    assert outcome.status == 0, outcome.err
+    card = ModelCard(Path("shelf/mine.md").read_text())
+    assert (card.data.library_name, card.data.license) == ("dream-if", "other")
+    told = json.loads(Path("shelf/mine.json").read_text())
+    for part in ("Trained on: pairs", "Drawn by us.", told["sha256"], f"{told['parameters']:,}"):
+        assert part in card.text
+    told["scores"] = {"clean": {"TNO": {"Qabf": 0.5, "SSIM": 1.25}}}
+    assert "| clean | Qabf | SSIM |\n|---|---:|---:|\n| TNO | 0.500 | 1.250 |" in make_card("mine", told)
 
 
 def test_the_file_fuses(run, trained: Path) -> None:

@@ -27,7 +27,6 @@ __all__ = ["main"]
 
 USAGE = """\
 usage: dream-if VERB [options]
-
 Trains, tests and uses Dream-IF, a network that fuses visible and infrared images.
 
   fit          train a network
@@ -47,6 +46,7 @@ Trains, tests and uses Dream-IF, a network that fuses visible and infrared image
   sweep FILE   run the grid of a W&B sweep file here, without W&B
   tables N     make a table of the paper, from finished runs or by running methods
   metrics      list the metrics, with their conventions and sources
+  doctor       print what this machine and installation have, for an issue
 
 dream-if VERB --help lists the options of a verb. To begin with: dream-if fit --config demo
 """
@@ -75,7 +75,7 @@ REFUSALS = (
 )
 LIGHTNINGS = ("fit", "validate", "test", "predict")
 OWN = (  # each a module of dream_if.cli.verbs
-    *("check", "prepare", "scenes", "degrade", "metrics"),
+    *("check", "prepare", "scenes", "degrade", "metrics", "doctor"),
     *("fuse", "app", "export", "publish", "evaluate", "figure", "sweep", "tables"),
 )
 NO_FOLDER = "no such folder."

@@ -10,6 +10,7 @@ import yaml
 from safetensors.torch import save
 
 from dream_if.errors import InputError
+from dream_if.inference.card import card
 from dream_if.inference.weights import digest, load_network
 from dream_if.models.shipped import SHIPPED
 from dream_if.storage import write_atomically
@@ -18,7 +19,14 @@ __all__ = ["publish"]
 
 
 def publish(
-    folder: Path, name: str, out: Path = SHIPPED, *, terms: str = "", commit: str = "", trust_code: bool = False
+    folder: Path,
+    name: str,
+    out: Path = SHIPPED,
+    *,
+    terms: str = "",
+    commit: str = "",
+    with_card: bool = False,
+    trust_code: bool = False,
 ) -> Path:
     """Write the best weights of a run, in half precision, and beside them how they came about.
 
@@ -30,6 +38,7 @@ def publish(
         out: where they go.
         terms: a sentence on the data's licences.
         commit: of the code that trained them.
+        with_card: write ``<name>.md`` as well, see `card`.
         trust_code: see `load_network`.
 
     Returns:
@@ -75,6 +84,8 @@ def publish(
     path = out / f"{name}.safetensors"
     write_atomically(path, blob)
     write_atomically(path.with_suffix(".json"), (json.dumps(told, indent=2) + "\n").encode())
+    if with_card:
+        write_atomically(path.with_suffix(".md"), card(name, told).encode())
     return path
 
 

@@ -21,6 +21,9 @@ class Options:
     name: str = option("of the files; without --out `dream-if fuse --weights` finds them by it")
     terms: str = option("a sentence on the data's licences, for those who use the weights", default="")
     commit: str = option("of the code that trained them", default="")
+    card: bool = option(
+        "also write NAME.md, which is the README.md of a repository on the Hugging Face hub", default=False
+    )
     force: bool = option("write over weights of this name", default=False)
     out: str | None = option(
         "where to; the package's own folder of weights if left out", default=None, metavar="FOLDER"
@@ -43,6 +46,7 @@ def run(options: Options) -> int:
         out,
         terms=options.terms,
         commit=options.commit,
+        with_card=options.card,
         trust_code=options.trust_code,
     )
     size = path.stat().st_size / 2**20

@@ -1,0 +1,44 @@
+"""The page of models says what their JSON says, and scores come out of the tables' CSV."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import models
+from dream_if.models.shipped import SHIPPED, shipped
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/models.md"
+
+
+def test_the_page_is_what_the_command_prints() -> None:
+    assert PAGE.read_text() == models.page(), "run `make models`"
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_the_page_has_the_figures(name: str) -> None:
+    told = json.loads((SHIPPED / f"{name}.json").read_text())
+    text = PAGE.read_text()
+    assert told["sha256"] in text
+    assert f"{told['parameters']:,}" in text
+    for sets in told["scores"].values():
+        for metrics in sets.values():
+            assert " | ".join(f"{value:.3f}" for value in metrics.values()) in text
+    assert told["cost"]["sizes"].keys() == models.SIZES.keys()
+
+
+def test_scores_are_those_of_the_first_method(tmp_path: Path) -> None:
+    table = tmp_path / "table1.csv"
+    table.write_text(
+        "set,condition,method,metric,mean\n"
+        "tno,clean,ours,Qabf,0.61239\ntno,clean,average,Qabf,0.4\nmsrs,clean,ours,Qabf,0.7\n"
+        "tno (paper),clean,TTD,Qabf,0.5\n"
+    )
+    assert models.scores([table]) == {"clean": {"tno": {"Qabf": 0.6124}, "msrs": {"Qabf": 0.7}}}
+
+
+def test_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "SIZES", {"32x16": (16, 32), "32x32": (32, 32)})
+    small, large = models.measured("small", 1)["sizes"].values()
+    assert large["gmac"] > small["gmac"] > 0
+    assert small["seconds"] >= 0
