@@ -61,7 +61,7 @@ def edges_of(grey: Floats, known: npt.NDArray[Any]) -> Edges:
     smooth = cv2.GaussianBlur(grey, (0, 0), 1.5)
     gradient = _joined(cv2.Scharr(smooth, cv2.CV_32F, 1, 0), cv2.Scharr(smooth, cv2.CV_32F, 0, 1))
     strength = np.abs(gradient)
-    around = np.sqrt(cv2.blur(strength**2, (_AROUND, _AROUND)))
+    around = np.sqrt(np.maximum(cv2.blur(strength**2, (_AROUND, _AROUND)), 0))  # running sums round below 0
     usual = np.median(strength[known > 0]) if known.any() else 0
     field = gradient**2 / (strength**2 + 1e-6) * (strength / (strength + around + usual + 1e-3))
     inside = cv2.copyMakeBorder(known, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
