@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor
 
 from dream_if.errors import InputError
-from dream_if.inference.aligning import Aligner
 from dream_if.inference.engine import FusedPicture, Settings, check_pair, fuse_pictures, quantised
 from dream_if.inference.folders import check_output
 from dream_if.inference.fuser import Fuser, Precision
@@ -22,7 +21,9 @@ from dream_if.inference.pictures import MIN_SIZE, Picture, picture_of, read_pict
 from dream_if.inference.weights import find_weights, load_network
 from dream_if.inference.writing import check_ending, image_of, write_picture
 from dream_if.models import DreamIF, ForeignNetwork, FusionNetwork
-from dream_if.registration.rig import Rig
+
+if TYPE_CHECKING:
+    from dream_if.registration.rig import Rig
 
 __all__ = ["FusedWithMaps", "fuse", "make_fuser"]
 
@@ -54,7 +55,7 @@ def fuse(
     weights: str | Path | FusionNetwork | Fuser = "small",
     colour: Colour = "rgb",
     infrared_range: str | tuple[float, float] = "auto",
-    align: str | Path | Rig | None = None,
+    align: "str | Path | Rig | None" = None,
     dominance: bool = False,
     device: str = "auto",
     precision: Precision = "auto",
@@ -99,7 +100,12 @@ def fuse(
         InputError: A picture cannot be used, sizes or counts differ, a pair cannot be aligned with confidence, a
             setting is not known, or memory is short.
     """
-    settings = Settings(colour, InfraredRange.parse(infrared_range), None if align is None else Aligner.of(align))
+    aligner = None
+    if align is not None:
+        from dream_if.inference.aligning import Aligner  # and OpenCV, which others do without
+
+        aligner = Aligner.of(align)
+    settings = Settings(colour, InfraredRange.parse(infrared_range), aligner)
     if not isinstance(batch_size, int) or batch_size < 1:
         raise InputError(f"batch_size must be a whole number, 1 or more, got {batch_size!r}.")
     fuser = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from dream_if.errors import InputError
-from dream_if.inference.aligning import Aligner
 from dream_if.inference.fuser import Fuser
 from dream_if.inference.intensity import COLOURS, Colour, InfraredRange, coloured, infrared_values, visible_values
 from dream_if.inference.pictures import Picture
+
+if TYPE_CHECKING:  # which brings OpenCV, that few need
+    from dream_if.inference.aligning import Aligner
 
 __all__ = ["FusedPicture", "Settings", "check_pair", "fuse_pictures", "quantised"]
 
@@ -33,7 +35,7 @@ class Settings:
 
     colour: Colour = "rgb"
     infrared_range: InfraredRange = field(default_factory=InfraredRange)
-    aligner: Aligner | None = None
+    aligner: "Aligner | None" = None
 
     def __post_init__(self) -> None:
         if self.colour not in COLOURS:

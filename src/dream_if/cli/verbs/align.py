@@ -19,7 +19,7 @@ from dream_if.inference.aligning import Aligner, write_aligned
 from dream_if.inference.folders import Job, check_output, is_video, pair_files, pair_folders
 from dream_if.inference.intensity import InfraredRange, infrared_values, visible_values
 from dream_if.inference.pictures import Picture, read_picture
-from dream_if.pixels import image_png
+from dream_if.inference.writing import check_ending, write_picture
 from dream_if.registration.estimate import Alignment, estimate
 from dream_if.registration.motions import Motion
 from dream_if.registration.rig import Rig, calibrate
@@ -78,6 +78,7 @@ def run(options: Options) -> int:
         return _align_folders(visible, infrared, out, aligner, show)
     job = pair_files(visible, infrared, out, ".png", dominance=False)
     if show is not None:
+        check_ending(show)
         check_output(show, [visible, infrared, job.out])
     found, notes = _align(job, aligner, show)
     for note in notes:
@@ -98,7 +99,7 @@ def _align(job: Job, aligner: Aligner, show: Path | None) -> tuple[Alignment | N
     laid, found = aligner.estimated(visible, infrared)
     notes = write_aligned(job.out, laid)
     if show is not None:
-        write_atomically(show, image_png(_overlay(visible, laid)))
+        write_picture(show, Picture(_overlay(visible, laid)))
     return found, (*infrared.notes, *notes)
 
 
