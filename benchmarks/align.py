@@ -6,7 +6,8 @@
 FOLDER holds one folder for each set, with test/vi and test/ir; without it generated scenes are used. For every kind of
 transform a table tells the mean distance of the four corners from where they belong, in pixels: measured against the
 pair as its set has it registered, and against the estimate for the pair before the transform ("again"), which the set's
-own errors do not touch. ``--shifts`` fuses pairs shifted by up to 16 px, with and without alignment, instead. Only confident estimates count as such; the rest are the share that is refused.
+own errors do not touch. Only confident estimates count as such; the rest are the share that is refused. With --shifts,
+pairs shifted by up to 16 px are fused, as they are and aligned.
 """
 
 import argparse
@@ -174,7 +175,7 @@ def table(rows: list[Row]) -> str:
 def shifted(given: list[tuple[str, Any, Any]]) -> dict[tuple[str, int], Any]:
     """Mean Qabf and VIFF of the small network over pairs, by whether it aligned and by the shift to the right.
 
-    The metrics compare with the infrared picture before it was shifted. A pair whose estimate is refused stays as it is.
+    The metrics compare with the infrared picture before the shift. A pair whose estimate is refused stays as it is.
     """
     fuser = make_fuser("small", device="cpu", precision="float32")
     scores: dict[tuple[str, int], list[Any]] = {}
