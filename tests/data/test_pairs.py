@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from dream_if.data.pairs import PairedImages, PairFiles, collate
 from dream_if.errors import InputError
+from dream_if.registration.rig import Rig
 from dream_if.storage import Pair
 from tests.data.pictures import smooth, write, write_pair
 
@@ -36,6 +37,19 @@ class TestPairFiles:
             PairFiles([Pair("0001", visible, infrared)]).read(0)
         for part in (str(visible), "120x96", str(infrared), "80x64"):
             assert part in str(caught.value)
+
+    def test_a_rig_lays_the_infrared_image_on_the_visible_one_and_cuts_both(self, tmp_path: Path) -> None:
+        shift = np.array([[1.0, 0, 6], [0, 1, -4], [0, 0, 1]])
+        pair = Pair(
+            "0001",
+            write(tmp_path / "vi" / "0001.png", smooth(96, 120)),
+            write(tmp_path / "ir" / "0001.png", smooth(96, 120, 1)),
+        )
+        visible, infrared, _ = PairFiles([pair], Rig(shift, "translation", (96, 120), (96, 120), 0.0, 3)).read(0)
+        assert (visible == smooth(96, 120)[4:, :114]).all()
+        assert (infrared == smooth(96, 120, 1)[:92, 6:]).all()
+        with pytest.raises(InputError, match=r"0001.png, .*0001.png: the rig is for visible pictures of 64x48"):
+            PairFiles([pair], Rig(shift, "translation", (48, 64), (96, 120), 0.0, 3)).read(0)
 
 
 class TestPairedImages:

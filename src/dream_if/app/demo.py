@@ -14,6 +14,7 @@ from dream_if.app.sliders import Sliders, Source
 from dream_if.decoding import declared_pixels
 from dream_if.errors import InputError
 from dream_if.inference import Fuser
+from dream_if.inference.aligning import Aligner
 from dream_if.inference.engine import FusedPicture, Settings, fuse_pictures
 from dream_if.inference.intensity import Colour, InfraredRange
 from dream_if.inference.pictures import Picture, read_picture
@@ -88,7 +89,13 @@ class Demo:
             )
 
     def fuse(
-        self, visible: str | None, infrared: str | None, sliders: Sliders, colour: Colour, infrared_range: str
+        self,
+        visible: str | None,
+        infrared: str | None,
+        sliders: Sliders,
+        colour: Colour,
+        infrared_range: str,
+        align: bool = False,
     ) -> Outcome:
         """Fuse two uploaded files.
 
@@ -98,18 +105,25 @@ class Demo:
             sliders: what the sources suffer before.
             colour: ``rgb``, ``ycbcr`` or ``grey``, see `dream_if.inference.intensity.coloured`.
             infrared_range: ``auto``, ``percentile``, ``full`` or ``LOW,HIGH``, see `InfraredRange`.
+            align: lay the infrared source on the visible one before all else, by an estimate.
 
         Raises:
-            InputError: A file is missing or no picture, sizes differ, or the settings cannot be used.
+            InputError: A file is missing or no picture, sizes differ, the estimate cannot be relied on, or the
+                settings cannot be used.
         """
         if visible is None or infrared is None:
             missing = "visible" if visible is None else "infrared"
             raise InputError(f"The {missing} picture is missing: upload one, or take an example pair.")
         with self.fusing:
-            return self._fused(visible, infrared, sliders, colour, InfraredRange.parse(infrared_range))
+            return self._fused(visible, infrared, sliders, colour, InfraredRange.parse(infrared_range), align)
 
-    def _fused(self, visible: str, infrared: str, sliders: Sliders, colour: Colour, span: InfraredRange) -> Outcome:
-        sources = sliders.degrade(_read(visible), "visible", span), sliders.degrade(_read(infrared), "infrared", span)
+    def _fused(
+        self, visible: str, infrared: str, sliders: Sliders, colour: Colour, span: InfraredRange, align: bool
+    ) -> Outcome:
+        seen, heat = _read(visible), _read(infrared)
+        if align:
+            heat = Aligner("similarity")(seen, heat)
+        sources = sliders.degrade(seen, "visible", span), sliders.degrade(heat, "infrared", span)
         settings = Settings(colour, _span_after(sliders, span))
         start = time.perf_counter()
         [fused] = fuse_pictures(self.fuser, [sources], settings, maps=self.fuser.has_dominance)

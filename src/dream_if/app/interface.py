@@ -24,7 +24,7 @@ QUEUE = 16  # visitors who may wait for their turn; one fusion goes on at a time
 ABOUT = """\
 # Dream-IF
 Fuses a visible and an infrared picture of one scene into one, in its own size. Both must show it from the same place, \
-pixel by pixel. Uploads are deleted when the server stops."""
+pixel by pixel, or be aligned first. Uploads are deleted when the server stops."""
 DOMINANCE = "Dominance is how much each source was trusted at a pixel: dark the map's least value, yellow its largest."
 CSS = """
 .gradio-container {max-width: 1480px !important}
@@ -77,6 +77,7 @@ def build(demo: Demo, examples: Sequence[Example]) -> gr.Blocks:
                         allow_custom_value=True,
                         elem_id="range",
                     )
+                align = gr.Checkbox(False, label="Align the infrared picture first", elem_id="align")
                 button = gr.Button("Fuse", variant="primary", size="lg", elem_id="fuse")
                 with gr.Accordion("Degrade the sources first", open=True):
                     with gr.Row():
@@ -122,7 +123,7 @@ def build(demo: Demo, examples: Sequence[Example]) -> gr.Blocks:
             )
         fusing: dict[str, Any] = {
             "fn": _fusing(demo),
-            "inputs": [visible, infrared, colour, span, *settings],
+            "inputs": [visible, infrared, colour, span, align, *settings],
             "outputs": [compared, trust_visible, trust_infrared, download, summary],
             "concurrency_limit": 1,
             "concurrency_id": "network",
@@ -207,11 +208,10 @@ def _previewing(demo: Demo, source: Source) -> Callable[..., Any]:
 
 
 def _fusing(demo: Demo) -> Callable[..., Any]:
-    def fuse(
-        visible: str | None, infrared: str | None, colour: Any, span: str, sources: Any, seed: Any, *levels: Any
-    ) -> Any:
+    def fuse(visible: str | None, infrared: str | None, colour: Any, span: str, align: Any, *settings: Any) -> Any:
+        sources, seed, *levels = settings
         with _as_message():
-            outcome = demo.fuse(visible, infrared, _sliders_at(sources, seed, levels), colour, span)
+            outcome = demo.fuse(visible, infrared, _sliders_at(sources, seed, levels), colour, span, bool(align))
         return (
             (outcome.visible, outcome.fused),
             _trust("visible", outcome.dominance_visible),

@@ -34,6 +34,7 @@ Trains, tests and uses Dream-IF, a network that fuses visible and infrared image
   test         score a checkpoint on the test sets, beside classical methods
   predict      fuse the test pairs with a checkpoint, and write the images
   fuse V I     fuse two pictures, two folders of them or two videos, with trained weights
+  align V I    lay infrared pictures on the visible ones, or calibrate a rig of two cameras
   app          fuse pictures in the browser
   export       write trained weights as one file for ONNX Runtime or torch
   publish RUN  make weights of a training that fuse finds by name
@@ -76,12 +77,12 @@ REFUSALS = (
 LIGHTNINGS = ("fit", "validate", "test", "predict")
 OWN = (  # each a module of dream_if.cli.verbs
     *("check", "prepare", "scenes", "degrade", "metrics", "doctor"),
-    *("fuse", "app", "export", "publish", "evaluate", "figure", "sweep", "tables"),
+    *("fuse", "align", "app", "export", "publish", "evaluate", "figure", "sweep", "tables"),
 )
 NO_FOLDER = "no such folder."
 INPUTS = {
     **dict.fromkeys(["check", "prepare", "degrade"], (1, NO_FOLDER)),
-    "fuse": (2, "cannot be read (no such file or folder)."),
+    **dict.fromkeys(["fuse", "align"], (2, "cannot be read (no such file or folder).")),
     "publish": (1, f"not the folder of a finished `dream-if fit`: {NO_FOLDER}"),
 }
 """How many words after a verb name what is read, and what is said where that is missing, before any large import."""

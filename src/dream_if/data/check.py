@@ -22,6 +22,7 @@ from dream_if.data.pairs import Image, decode_image
 from dream_if.data.splits import SPLITS, Place, assign_splits
 from dream_if.decoding import alone_if_large
 from dream_if.errors import InputError
+from dream_if.registration.rig import Rig
 from dream_if.storage import Pair, match
 
 __all__ = ["check_pairs"]
@@ -66,7 +67,7 @@ def _value_findings(image: Image, where: str) -> list[Finding]:
     return []
 
 
-def _inspect(pair: Pair, split: str, align: bool) -> _Facts:
+def _inspect(pair: Pair, split: str, align: bool, rig: Rig | None) -> _Facts:
     findings: list[Finding] = []
     where = f"{split}/{pair.name}"
     images: dict[str, Image] = {}
@@ -95,6 +96,11 @@ def _inspect(pair: Pair, split: str, align: bool) -> _Facts:
     size, shift = None, None
     if len(images) == 2:
         visible, infrared = images["visible"], images["infrared"]
+        if rig is not None:
+            try:
+                visible, infrared = rig.common(visible, infrared)
+            except InputError as error:
+                return _Facts([*findings, Finding("unequal_size", where, str(error))], digests=digests)
         if visible.shape[:2] == infrared.shape[:2]:
             size = (visible.shape[1], visible.shape[0])
             shift = estimate_shift(visible, infrared) if align else None
@@ -108,11 +114,6 @@ def _inspect(pair: Pair, split: str, align: bool) -> _Facts:
     if shift and np.hypot(shift.right, shift.down) >= _PAIR_SHIFT and shift.gain >= _MIN_GAIN:
         findings.append(Finding("misalignment", where, f"infrared is shifted by about {shift} (an estimate)"))
     return _Facts(findings, size, described.get("visible"), described.get("infrared"), digests, shift)
-
-
-def _inspect_in_turn(pair: Pair, split: str, align: bool) -> _Facts:
-    with alone_if_large(pair.visible, pair.infrared):
-        return _inspect(pair, split, align)
 
 
 def _joined(paths: Iterable[Path]) -> str:
@@ -199,6 +200,7 @@ def check_pairs(
     root: Path,
     *,
     align_at_most: int = 200,
+    rig: Rig | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> CheckReport:
     """Look at every pair of a set and list all that is wrong.
@@ -207,6 +209,7 @@ def check_pairs(
         layout: One of :data:`dream_if.data.layouts.LAYOUTS`, or the path of a function; None to guess it.
         root: Folder of the set.
         align_at_most: Number of pairs per split, evenly spaced by name, whose alignment is estimated; 0 for none.
+        rig: Lays the infrared images on the visible ones before; None where they are registered.
         progress: Called with (pairs done, pairs in all) as they are done.
 
     Returns:
@@ -223,9 +226,14 @@ def check_pairs(
         looked_at = _sampled(len(pairs), align_at_most)
         jobs += [(pair, split, position in looked_at) for position, pair in enumerate(pairs)]
     facts: list[tuple[Place, Pair, _Facts]] = []
+
+    def look(job: tuple[Pair, Place, bool]) -> _Facts:
+        with alone_if_large(job[0].visible, job[0].infrared):
+            return _inspect(*job, rig)
+
     # Threads are enough: decoding and the Fourier transforms release the interpreter.
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        for (pair, split, _), fact in zip(jobs, pool.map(lambda job: _inspect_in_turn(*job), jobs), strict=True):
+        for (pair, split, _), fact in zip(jobs, pool.map(look, jobs), strict=True):
             facts.append((split, pair, fact))
             findings += fact.findings
             if progress is not None:
@@ -240,6 +248,7 @@ def check_pairs(
             infrared=Counter(fact.infrared for fact in own if fact.infrared),
             estimated=min(len(pairs), align_at_most),
             shifts=tuple(fact.shift for fact in own if fact.shift),
+            folders=(pairs[0].visible.parent, pairs[0].infrared.parent) if pairs else None,
         )
         findings += _split_shift(split, summaries[split])
     findings += _across_splits(facts)

@@ -1,5 +1,6 @@
 """What a check of pairs found, and how it is told."""
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,7 @@ class SplitSummary:
         infrared: Such as ``"8 bit, 1 channel"`` -> number of files.
         estimated: Number of pairs whose alignment was looked at.
         shifts: The confident estimates among them.
+        folders: Of the visible and the infrared images; None without pairs.
     """
 
     pairs: int
@@ -60,6 +62,7 @@ class SplitSummary:
     infrared: Counter[str] = field(default_factory=Counter)
     estimated: int = 0
     shifts: tuple[Shift, ...] = ()
+    folders: tuple[Path, Path] | None = None
 
     @property
     def median_shift(self) -> tuple[float, float] | None:
@@ -113,6 +116,24 @@ def _sizes(sizes: Counter[tuple[int, int]]) -> str:
     )
 
 
+def _remedies(report: CheckReport) -> list[str]:
+    """Commands for the splits with pairs that are not registered."""
+    affected = {
+        finding.where.split("/")[0] for finding in report.findings if finding.kind in ("misalignment", "unequal_size")
+    }
+    lines = []
+    for split, summary in report.splits.items():
+        if summary.folders and split in affected:
+            folders = " ".join(shlex.quote(str(folder)) for folder in summary.folders)
+            lines += [
+                f"to register {split}, where one pair of cameras took it all (then --data.rig, or --rig of fuse):",
+                f"  dream-if align {folders} --calibrate -o rig.yaml",
+                "  or each pair by itself:",
+                f"  dream-if align {folders} -o aligned",
+            ]
+    return lines
+
+
 def format_report(report: CheckReport) -> str:
     """The report as text for a terminal.
 
@@ -139,5 +160,6 @@ def format_report(report: CheckReport) -> str:
         if findings:
             lines.append(f"{title}:")
             lines += [f"  {finding.where}: {finding.message}" for finding in findings]
+    lines += _remedies(report)
     lines.append(f"{len(report.errors)} error(s), {len(report.warnings)} warning(s)")
     return "\n".join(lines)

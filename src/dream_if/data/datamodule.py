@@ -22,6 +22,7 @@ from dream_if.data.sampling import Mix, TrainingSampler, WithoutDuplicates
 from dream_if.data.scene_pairs import ScenePairs
 from dream_if.data.splits import Split
 from dream_if.errors import InputError
+from dream_if.registration.rig import read_rig
 
 __all__ = ["FusionDataModule", "one_opencv_thread"]
 
@@ -58,6 +59,8 @@ class FusionDataModule(LightningDataModule):
         root: folder of the set, or several to train on and test all together. One that ``dream-if prepare`` wrote is
             recognised, whatever the layout.
         test_root: folder, or several, to test and predict on instead; those of ``root`` if null.
+        rig: file of ``dream-if align --calibrate`` for the cameras of all these folders: infrared images are laid on
+            the visible ones, and both are cut to what both show. Null: they are registered.
         crop: side of the training crops in pixels.
         crops_per_pair: crops from each decoded pair; divides ``batch_size``.
         batch_size: crops in a training batch, on each device.
@@ -86,6 +89,7 @@ class FusionDataModule(LightningDataModule):
         layout: Layout | OwnLayout = "scenes",
         root: str | list[str] | None = None,
         test_root: str | list[str] | None = None,
+        rig: str | None = None,
         crop: int = 96,
         crops_per_pair: int = 4,
         batch_size: int = 8,
@@ -126,6 +130,14 @@ class FusionDataModule(LightningDataModule):
             raise InputError(
                 f"data.root is missing: the layout {layout} reads a folder. Name it with --data.root, or use "
                 "--data.layout scenes to train without any data."
+            )
+        self.rig = None if rig is None else read_rig(Path(rig).expanduser())
+        if rig is not None and not (
+            root and not any(map(is_prepared, (*self.roots.values(), *self.test_roots.values())))
+        ):
+            raise InputError(
+                f"data.rig is {rig}, but scenes and sets that dream-if prepare wrote are read as they are: drop it, or "
+                "name the folders of the images."
             )
         self.layout = layout
         self.crop = crop
@@ -192,7 +204,9 @@ class FusionDataModule(LightningDataModule):
             count = max(2, self.num_scenes // share)
             return {"scenes": ScenePairs(split, count, self.seed, self.scene_size)}
         return {
-            name: PreparedPairs(root, split) if is_prepared(root) else PairFiles(pairs_of(self.layout, root, split))
+            name: PreparedPairs(root, split)
+            if is_prepared(root)
+            else PairFiles(pairs_of(self.layout, root, split), self.rig)
             for name, root in roots.items()
         }
 

@@ -30,6 +30,7 @@ from torch.utils.data import Dataset
 
 from dream_if.data.images import MIN_SIZE, Image, decode_image, read_image, to_tensor
 from dream_if.errors import InputError
+from dream_if.registration.rig import Rig
 from dream_if.storage import Pair
 
 __all__ = [
@@ -80,10 +81,12 @@ class PairFiles:
 
     Args:
         pairs: What :func:`dream_if.data.layouts.find_pairs` returned, or any other list.
+        rig: Of the two cameras; the infrared image is laid on the visible one, and both are cut to what both show.
     """
 
-    def __init__(self, pairs: Sequence[Pair]) -> None:
+    def __init__(self, pairs: Sequence[Pair], rig: Rig | None = None) -> None:
         self.pairs = list(pairs)
+        self.rig = rig
 
     def __len__(self) -> int:
         """Number of pairs."""
@@ -99,14 +102,20 @@ class PairFiles:
             Visible (H, W, 3) RGB, infrared (H, W, 1), each uint8 or uint16 as its file is, and the pair's name.
 
         Raises:
-            InputError: A file cannot be used (see :func:`decode_image`), or the two differ in size.
+            InputError: A file cannot be used (see :func:`decode_image`), or the two differ in size, or from the rig's.
         """
         pair = self.pairs[position]
         visible, infrared = read_image(pair.visible, 3), read_image(pair.infrared, 1)
+        if self.rig is not None:
+            try:
+                visible, infrared = self.rig.common(visible, infrared)
+            except InputError as error:
+                raise InputError(f"{pair.visible}, {pair.infrared}: {error}") from error
         if visible.shape[:2] != infrared.shape[:2]:
             raise InputError(
                 f"unequal sizes: {pair.visible} is {visible.shape[1]}x{visible.shape[0]} but {pair.infrared} is "
-                f"{infrared.shape[1]}x{infrared.shape[0]} (width x height); a pair must be registered pixel by pixel."
+                f"{infrared.shape[1]}x{infrared.shape[0]} (width x height); a pair must be registered: see "
+                "dream-if align."
             )
         return visible, infrared, pair.name
 

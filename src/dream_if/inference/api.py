@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from dream_if.inference.pictures import MIN_SIZE, Picture, picture_of, read_pict
 from dream_if.inference.weights import find_weights, load_network
 from dream_if.inference.writing import check_ending, image_of, write_picture
 from dream_if.models import DreamIF, ForeignNetwork, FusionNetwork
+
+if TYPE_CHECKING:
+    from dream_if.registration.rig import Rig
 
 __all__ = ["FusedWithMaps", "fuse", "make_fuser"]
 
@@ -52,6 +55,7 @@ def fuse(
     weights: str | Path | FusionNetwork | Fuser = "small",
     colour: Colour = "rgb",
     infrared_range: str | tuple[float, float] = "auto",
+    align: "str | Path | Rig | None" = None,
     dominance: bool = False,
     device: str = "auto",
     precision: Precision = "auto",
@@ -60,7 +64,7 @@ def fuse(
     allow_missing: bool = False,
     trust_code: bool = False,
 ) -> Any:
-    """Fuse a visible and an infrared picture of one scene, of the same size and registered pixel by pixel.
+    """Fuse a visible and an infrared picture of one scene, of one size and registered pixel by pixel; or see ``align``.
 
     Args:
         visible: one of: a path; an image of Pillow; an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) with alpha, or
@@ -74,6 +78,8 @@ def fuse(
         colour: ``rgb``, the network's; ``ycbcr``, the visible colours under the fused luminance; ``grey``. A visible
             picture without colours gives one without.
         infrared_range: ``auto``, ``percentile``, ``full`` or (low, high), see `InfraredRange`.
+        align: how the infrared picture is laid on the visible one first, whatever the sizes: ``translation``,
+            ``similarity``, ``affine`` or ``homography`` to estimate it, or a `Rig` or its file. Null: it lies there.
         dominance: also return the dominance maps.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
         precision: ``auto``, ``float32`` or ``bfloat16``.
@@ -91,9 +97,15 @@ def fuse(
         white, or that the format of ``out`` has no transparency, is told by the command ``dream-if fuse`` only.
 
     Raises:
-        InputError: A picture cannot be used, sizes or counts differ, a setting is not known, or memory is short.
+        InputError: A picture cannot be used, sizes or counts differ, a pair cannot be aligned with confidence, a
+            setting is not known, or memory is short.
     """
-    settings = Settings(colour, InfraredRange.parse(infrared_range))
+    aligner = None
+    if align is not None:
+        from dream_if.inference.aligning import Aligner  # and OpenCV, which others do without
+
+        aligner = Aligner.of(align)
+    settings = Settings(colour, InfraredRange.parse(infrared_range), aligner)
     if not isinstance(batch_size, int) or batch_size < 1:
         raise InputError(f"batch_size must be a whole number, 1 or more, got {batch_size!r}.")
     fuser = (
@@ -124,7 +136,7 @@ def fuse(
     results: list[FusedPicture] = []
     for start in range(0, len(seen), batch_size):
         pairs = [
-            (_picture(one, "visible"), _picture(other, "infrared"))
+            settings.aligned(_picture(one, "visible"), _picture(other, "infrared"))
             for one, other in zip(seen[start : start + batch_size], heated[start : start + batch_size], strict=True)
         ]
         for group in _of_equal_size(pairs):

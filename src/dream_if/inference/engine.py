@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from dream_if.inference.fuser import Fuser
 from dream_if.inference.intensity import COLOURS, Colour, InfraredRange, coloured, infrared_values, visible_values
 from dream_if.inference.pictures import Picture
 
+if TYPE_CHECKING:  # which brings OpenCV, that few need
+    from dream_if.inference.aligning import Aligner
+
 __all__ = ["FusedPicture", "Settings", "check_pair", "fuse_pictures", "quantised"]
 
 
@@ -24,6 +27,7 @@ class Settings:
     Attributes:
         colour: ``rgb``, ``ycbcr`` or ``grey``, see `coloured`. A visible picture without colours gives one without.
         infrared_range: which infrared values become black and white.
+        aligner: lays each infrared picture on its visible one before; None where they are registered.
 
     Raises:
         InputError: There is no such colour mode.
@@ -31,10 +35,21 @@ class Settings:
 
     colour: Colour = "rgb"
     infrared_range: InfraredRange = field(default_factory=InfraredRange)
+    aligner: "Aligner | None" = None
 
     def __post_init__(self) -> None:
         if self.colour not in COLOURS:
             raise InputError(f"colour: expected {', '.join(COLOURS)}, got {self.colour!r}.")
+
+    def aligned(self, visible: Picture | None, infrared: Picture | None) -> tuple[Picture | None, Picture | None]:
+        """A pair as it is to be fused.
+
+        Raises:
+            InputError: It cannot be aligned.
+        """
+        if self.aligner is not None and visible is not None and infrared is not None:
+            infrared = self.aligner(visible, infrared)
+        return visible, infrared
 
 
 @dataclass(frozen=True)
@@ -81,8 +96,8 @@ def check_pair(visible: Picture | None, infrared: Picture | None) -> Picture:
     if visible is not None and infrared is not None and visible.size != infrared.size:
         raise InputError(
             f"unequal sizes: {visible.name} is {visible.size[1]}x{visible.size[0]} but {infrared.name} is "
-            f"{infrared.size[1]}x{infrared.size[0]} (width x height). A pair must be registered pixel by pixel: align "
-            "and crop it first."
+            f"{infrared.size[1]}x{infrared.size[0]} (width x height). A pair must be registered pixel by pixel: "
+            "--align does it."
         )
     return source
 
@@ -98,7 +113,8 @@ def fuse_pictures(
     Args:
         fuser: network and device.
         pairs: visible and infrared, all of one size. Where one is None the other is restored: the network gets black
-            in its place, which came closer to the other source than that source given twice (docs/fuse.md).
+            in its place, which came closer to the other source than that source given twice (docs/fuse.md). Where the
+            infrared one is transparent, as outside its frame, the fused picture is the visible one.
         settings: colours and infrared range; the defaults if left out.
         maps: also make the dominance maps.
 
@@ -124,6 +140,11 @@ def fuse_pictures(
         image = coloured(fused.image[part], batch[part], "grey" if grey else settings.colour)
         if seen is not None and settings.colour != "grey":
             image = image.expand(-1, seen.pixels.shape[2], -1, -1)  # grey stored as colours stays so
+        if seen is not None and heated is not None and heated.alpha is not None:
+            shows = torch.from_numpy(heated.alpha).float() / 255
+            image = shows * image + (1 - shows) * coloured(
+                batch[part], batch[part], "grey" if grey else settings.colour
+            )
         visible_map, infrared_map = (
             None if values is None else values[index, 0].numpy()
             for values in (fused.dominance_visible, fused.dominance_infrared)

@@ -15,10 +15,25 @@ from dream_if.inference.pictures import Picture, read_picture
 from dream_if.inference.writing import write_map, write_picture
 from dream_if.storage import IMAGE_ENDINGS, append_json_lines, images_by_stem, make_folder, read_json_lines
 
-__all__ = ["JOURNAL", "Job", "Journal", "Report", "check_output", "fuse_files", "pair_files", "pair_folders"]
+__all__ = [
+    "JOURNAL",
+    "Job",
+    "Journal",
+    "Report",
+    "check_output",
+    "fuse_files",
+    "is_video",
+    "pair_files",
+    "pair_folders",
+]
 
 JOURNAL = "fused.jsonl"
 """File in a folder of fused pictures that tells how each was made, one JSON object a line; the last line counts."""
+
+VIDEO_ENDINGS = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".wmv", ".flv"),
+    *(".3gp", ".ogv", ".y4m", ".mjpeg", ".mxf"),
+)
 
 
 class Job(NamedTuple):
@@ -142,6 +157,11 @@ def pair_files(visible: Path | None, infrared: Path | None, out: Path, ending: s
     return Job(sources[0].stem, visible, infrared, out, tuple(maps))
 
 
+def is_video(source: Path | None) -> bool:
+    """Whether a source is a video, by its ending."""
+    return source is not None and source.suffix.lower() in VIDEO_ENDINGS and not source.is_dir()
+
+
 def check_output(out: Path, sources: Iterable[Path]) -> None:
     """Take care that writing a file does not overwrite a source.
 
@@ -243,7 +263,7 @@ def fuse_files(
             report.kept.append(job.name)
         else:
             todo.append(job)
-    for group in _groups(todo, batch_size, report):
+    for group in _groups(todo, batch_size, settings, report):
         for job, fused in _fused(fuser, group, settings, bool(jobs[0].maps), report):
             known = journal is not None and job in journal
             try:
@@ -270,13 +290,14 @@ def fuse_files(
 Loaded: TypeAlias = tuple[Job, Picture | None, Picture | None]
 
 
-def _groups(jobs: Iterable[Job], most: int, report: Report) -> Iterator[list[Loaded]]:
+def _groups(jobs: Iterable[Job], most: int, settings: Settings, report: Report) -> Iterator[list[Loaded]]:
     """Read the jobs' sources; neighbours of equal size come together. What cannot be read is reported."""
     group: list[Loaded] = []
     size = (0, 0)
     for job in jobs:
         try:
             visible, infrared = (None if path is None else read_picture(path) for path in (job.visible, job.infrared))
+            visible, infrared = settings.aligned(visible, infrared)
             found = check_pair(visible, infrared).size
         except InputError as error:
             report.failed.append(f"{job.name}: {error}")

@@ -14,12 +14,14 @@ from dream_if.inference.engine import Settings, fuse_pictures
 from dream_if.inference.flicker import Flicker
 from dream_if.inference.fuser import Fuser
 from dream_if.inference.intensity import PERCENTILES, InfraredRange, infrared_values, visible_values
-from dream_if.inference.pictures import MIN_SIZE
+from dream_if.inference.pictures import MIN_SIZE, Picture
 from dream_if.inference.video_reading import Frame, Video
 from dream_if.inference.video_writing import VideoWriter, choose_codec
 from dream_if.storage import atomic_file
 
 __all__ = ["VideoReport", "fuse_videos"]
+
+MOST_SAMPLED = 16  # frames, to align by
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ def fuse_videos(
     """
     settings = settings or Settings()
     choose_codec(out, codec, crf)
-    frames, span = _examine(visible, infrared, settings.infrared_range, threads)
+    frames, span, sample = _examine(visible, infrared, settings, threads)
+    aligner = None if settings.aligner is None else settings.aligner.fixed(sample)
     settings = Settings(settings.colour, span)
     flicker = Flicker()
     notes: dict[str, None] = {}
@@ -81,6 +84,8 @@ def fuse_videos(
             done = 0
             while group := list(islice(pairs, batch_size)):
                 pictures = [(one.picture(), other.picture()) for one, other in group]
+                if aligner is not None:
+                    pictures = [(source, aligner(source, heat)) for source, heat in pictures]
                 results = fuse_pictures(fuser, pictures, settings)
                 for (one, _), (source, heat), fused in zip(group, pictures, results, strict=True):
                     flicker.add(fused.values, visible_values(source), infrared_values(heat, span)[0])
@@ -98,25 +103,32 @@ def _first(path: Path, threads: int) -> Frame:
         return next(video.frames())
 
 
-def _examine(visible: Path, infrared: Path, span: InfraredRange, threads: int) -> tuple[int, InfraredRange]:
+def _examine(
+    visible: Path, infrared: Path, settings: Settings, threads: int
+) -> tuple[int, InfraredRange, list[tuple[Picture, Picture]]]:
     """Decode both videos to their ends, side by side.
 
     Returns:
-        The number of frames, and the infrared range with percentiles and types resolved, so that it is one and the
-        same for all frames.
+        The number of frames; the infrared range with percentiles and types resolved, so that it is one and the same
+        for all frames; and frames from all over the video to align by, if that is asked for.
 
     Raises:
         InputError: see `fuse_videos`.
     """
     with Video(visible, threads) as seen, Video(infrared, threads) as heated:
-        levels = _Levels(span)
+        levels = _Levels(settings.infrared_range)
+        sample, every = [], 1
         for one, other in zip_longest(seen.frames(), heated.frames()):
             if other is not None:
                 levels.add(other)
             if one is None or other is None:
                 continue  # to the end, to tell both lengths
             if seen.number == 1:
-                _check_size(one, other)
+                _check_size(one, other, settings.aligner is not None)
+            if settings.aligner is not None and seen.number % every == 0:
+                sample.append((one.picture(), other.picture()))
+                if len(sample) == MOST_SAMPLED:
+                    sample, every = sample[1::2], 2 * every
             if abs(seen.last - heated.last) > 1 / (2 * seen.rate):
                 raise InputError(
                     f"the videos do not run side by side: frame {seen.number} is at {float(seen.last):.3f} s in "
@@ -128,20 +140,21 @@ def _examine(visible: Path, infrared: Path, span: InfraredRange, threads: int) -
                 f"unequal lengths: {visible} has {_length(seen)} and {infrared} has {_length(heated)}. Cut them to the "
                 "same start and end."
             )
-        return seen.number, levels.span()
+        return seen.number, levels.span(), sample
 
 
-def _check_size(visible: Frame, infrared: Frame) -> None:
-    if visible.size != infrared.size:
+def _check_size(visible: Frame, infrared: Frame, align: bool) -> None:
+    if visible.size != infrared.size and not align:
         raise InputError(
             f"unequal sizes: {visible.name} is {visible.size[1]}x{visible.size[0]} but {infrared.name} is "
             f"{infrared.size[1]}x{infrared.size[0]} (width x height, upright). The videos must be registered pixel by "
-            "pixel: align and crop them first."
+            "pixel: --align does it."
         )
-    if min(visible.size) < MIN_SIZE:
-        raise InputError(
-            f"{visible.name}: is {visible.size[1]}x{visible.size[0]} pixels; at least {MIN_SIZE}x{MIN_SIZE} are needed."
-        )
+    for frame in (visible, infrared):
+        if min(frame.size) < MIN_SIZE:
+            raise InputError(
+                f"{frame.name}: is {frame.size[1]}x{frame.size[0]} pixels; at least {MIN_SIZE}x{MIN_SIZE} are needed."
+            )
 
 
 def _length(video: Video) -> str:

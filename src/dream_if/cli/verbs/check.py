@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from dream_if.cli import align_options
 from dream_if.cli.options import option, positional
 from dream_if.data.check import check_pairs
 from dream_if.data.check_report import format_report
 from dream_if.data.prepared import describe, find_damage, is_prepared, read_manifest
+from dream_if.registration.rig import read_rig
 
 __all__ = ["Options", "run"]
 
@@ -21,6 +23,7 @@ class Options:
         "found out by itself if left out",
         default=None,
     )
+    rig: str | None = align_options.rig()
 
 
 def run(options: Options) -> int:
@@ -32,7 +35,7 @@ def run(options: Options) -> int:
         1 if a file is missing, unreadable or of another size than its partner, else 0.
 
     Raises:
-        InputError: There is no such folder, or its layout is unknown.
+        InputError: There is no such folder, its layout is unknown, or the rig cannot be read.
     """
     data = Path(options.data)
     if is_prepared(data):
@@ -40,6 +43,7 @@ def run(options: Options) -> int:
         damage = find_damage(data)
         print("\n".join(damage) or "All checksums match.")
         return int(bool(damage))
-    report = check_pairs(options.layout, data)
+    rig = None if options.rig is None else read_rig(Path(options.rig).expanduser())
+    report = check_pairs(options.layout, data, rig=rig)
     print(format_report(report))
     return int(report.problems)

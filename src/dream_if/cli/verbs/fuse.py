@@ -9,27 +9,25 @@ from pathlib import Path
 from threading import current_thread, main_thread
 from typing import NoReturn
 
-from dream_if.cli import network_options
+from dream_if.cli import align_options, network_options
 from dream_if.cli.options import option, positional
 from dream_if.cli.progress import progress_bar
 from dream_if.errors import InputError
+from dream_if.inference.aligning import Aligner
 from dream_if.inference.api import make_fuser
 from dream_if.inference.engine import Settings
-from dream_if.inference.folders import JOURNAL, Journal, Report, fuse_files, pair_files, pair_folders
+from dream_if.inference.folders import JOURNAL, Journal, Report, fuse_files, is_video, pair_files, pair_folders
 from dream_if.inference.fuser import Fuser, Precision
 from dream_if.inference.intensity import COLOURS, Colour, InfraredRange
 from dream_if.inference.weights import digest
 from dream_if.inference.writing import ENDINGS, check_ending
 from dream_if.machine import choose_threads, use_threads
+from dream_if.registration.motions import Motion
 from dream_if.storage import make_folder
 
 __all__ = ["Options", "run"]
 
 MISSING = "-"
-VIDEO_ENDINGS = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".wmv", ".flv"),
-    *(".3gp", ".ogv", ".y4m", ".mjpeg", ".mxf"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +55,12 @@ class Options:
         default="auto",
         metavar="RANGE",
     )
+    align: bool = option(
+        "lay the infrared source on the visible one first, by an estimate for each pair, or one for all of a video",
+        default=False,
+    )
+    motion: Motion = align_options.motion()
+    rig: str | None = align_options.rig()
     dominance: bool = option("write the dominance maps, too, as PNG of 16 bit", default=False)
     format: str | None = option(
         "of pictures in a folder; PNG if left out", default=None, choices=[ending[1:] for ending in ENDINGS]
@@ -126,7 +130,8 @@ def run(options: Options) -> int:
     if (visible is None or infrared is None) and not options.allow_missing:
         raise InputError(f"a source is missing ({MISSING}): give both, or restore one alone with --allow-missing.")
     span = InfraredRange.parse(options.infrared_range)
-    settings = Settings(options.colour, span)
+    how = align_options.rig_or_motion(options.rig, options.motion) if options.align or options.rig else None
+    settings = Settings(options.colour, span, None if how is None else Aligner(how))
     if options.batch_size < 1:
         raise InputError(f"--batch-size must be 1 or more, got {options.batch_size}.")
     folders = [source is not None and source.is_dir() for source in (visible, infrared)]
@@ -134,7 +139,7 @@ def run(options: Options) -> int:
     if any(folders) and not all(folders):
         raise InputError(f"{named}: one is a folder and one is not; give two files or two folders.")
     ending = f".{options.format or 'png'}"
-    if any(_is_video(source) for source in (visible, infrared)):
+    if any(is_video(source) for source in (visible, infrared)):
         return _fuse_videos(options, visible, infrared, out, settings)
     if options.codec != "auto" or options.crf is not None:
         raise InputError(f"--codec and --crf are for two videos; {named} are none.")
@@ -162,7 +167,8 @@ def run(options: Options) -> int:
                 "colour": settings.colour,
                 "infrared_range": str(span),
                 "precision": fuser.precision,
-            },
+            }
+            | ({"align": str(settings.aligner)} if settings.aligner else {}),
             journal=journal,
             batch_size=options.batch_size,
             progress=advance,
@@ -170,10 +176,6 @@ def run(options: Options) -> int:
     if journal is None:
         return _told_of_one(report, jobs[0].out)
     return _told_of_many(report, problems, out)
-
-
-def _is_video(source: Path | None) -> bool:
-    return source is not None and source.suffix.lower() in VIDEO_ENDINGS and not source.is_dir()
 
 
 def _fuse_videos(options: Options, visible: Path | None, infrared: Path | None, out: Path, settings: Settings) -> int:
@@ -184,7 +186,7 @@ def _fuse_videos(options: Options, visible: Path | None, infrared: Path | None, 
         if error.name != "av":
             raise
         raise InputError("videos are read by PyAV, which is not installed: pip install 'dream-if[video]'.") from error
-    if visible is None or infrared is None or not (_is_video(visible) and _is_video(infrared)):
+    if visible is None or infrared is None or not (is_video(visible) and is_video(infrared)):
         raise InputError(f"{visible or MISSING} and {infrared or MISSING}: one is a video and one is not; give two.")
     if options.dominance:
         raise InputError("--dominance is for pictures; extract the frames to two folders and fuse those.")
