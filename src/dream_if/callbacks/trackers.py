@@ -2,15 +2,17 @@
 
 import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger, MLFlowLogger, WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from dream_if.callbacks.folder import run_directory
 from dream_if.runs.tracked import ARTIFACT, RECORDS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["TrackerRecords"]
 
@@ -107,6 +109,8 @@ def _log_artifact(logger: WandbLogger, files: list[Path]) -> None:
     logger.experiment.log_artifact(artifact)
 
 
-def _scores(path: Path) -> pd.DataFrame:
+def _scores(path: Path) -> "pd.DataFrame":
     """The scores of single images; a name such as 007 or NA is text."""
+    import pandas as pd  # when it is used: a mistyped setting need not wait for it
+
     return pd.read_csv(path, converters=dict.fromkeys(("set", "method", "name"), str))
