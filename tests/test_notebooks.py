@@ -10,7 +10,10 @@ import pytest
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 MOST_SECONDS = 120  # of processor time, which a busy machine does not stretch as it does the wall clock
-SLOW = {"ablation", "gallery", "new_degradation", "new_network", "score_methods", "train_on_your_own"}
+SLOW = {
+    *("ablation", "fuse_your_own", "gallery", "new_degradation", "new_network", "score_methods"),
+    *("train_and_look", "train_on_your_own"),
+}
 RUNS = [pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in SLOW)) for path in NOTEBOOKS]
 
 
@@ -20,7 +23,7 @@ def cpu_seconds_of_children() -> float:
 
 
 def test_there_are_notebooks() -> None:
-    assert {path.stem for path in NOTEBOOKS} >= {"fuse_your_own", *SLOW}
+    assert {path.stem for path in NOTEBOOKS} >= {"degradations", *SLOW}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

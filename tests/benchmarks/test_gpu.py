@@ -15,6 +15,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(gpu_steps.STEPS, name, step._replace(most=1000))
 
 
+@pytest.mark.slow
 def test_steps_run_and_are_kept(tmp_path: Path) -> None:
     status = gpu.main(["--device", "cpu", "--tiny", "--minutes", "30", "--steps", "tiles", "--out", str(tmp_path)])
     done = {step["name"]: step for step in json.loads((tmp_path / "gpu.json").read_text())}

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -24,6 +25,7 @@ from dream_if.cli.verbs import export
 from dream_if.errors import DiskError
 from dream_if.inference import Fuser
 from dream_if.models import DreamIF
+from dream_if.registration.rig import Rig
 from tests.attack.test_settings import PLAN
 from tests.conftest import TINY, TINY_NET, Run, write_pairs
 from tests.runs.made_sweeps import SWEEP
@@ -32,7 +34,7 @@ resource = pytest.importorskip("resource", reason="limits on files are those of 
 
 ROOM = 64  # bytes that fit into a file: it is begun, and not finished
 
-WRITE_NOTHING = {"check", "metrics", "app"}  # or into the system's temporary folder alone
+WRITE_NOTHING = {"check", "metrics", "app", "doctor"}  # or into the system's temporary folder alone
 LOGGED = ["--config", "tiny.yaml", "--trainer.logger=CSVLogger", "--trainer.logger.save_dir=out"]
 SOURCES = ["--visible", "pairs/test/vi", "--infrared", "pairs/test/ir"]
 TRAINED = ["--ckpt_path", "run/checkpoints/last.ckpt"]
@@ -59,6 +61,10 @@ CASES = {
         ["fuse", "pairs/test/vi", "pairs/test/ir", "-o", "out/f", "--weights", "weights"], r"out/f/test_00\.png"
     ),
     "fuse a video": Case(["fuse", "v.mp4", "i.mp4", "-o", "out/f.mp4", "--weights", "weights"], r"out/f\.mp4"),
+    "align": Case(
+        ["align", "pairs/test/vi/test_00.png", "pairs/test/ir/test_00.png", "-o", "out/a.png", "--rig", "rig.yaml"],
+        r"out/a\.png",
+    ),
     "export": Case(["export", "-o", "out/f.pt2", "--weights", "weights"], r"out/f\.pt2"),
     "publish": Case(["publish", "run", "--name", "x", "--out", "out"], r"out/x\.safetensors"),
     "prepare": Case(["prepare", "pairs", "out/set"], "out/set"),
@@ -96,6 +102,7 @@ def place(workspace: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     torch.manual_seed(0)
     DreamIF(**TINY_NET).save_pretrained("weights")
     Path("two.yaml").write_text(SWEEP)
+    Rig(np.eye(3), "translation", (32, 40), (32, 40), spread=0.1, pairs=4).write(Path("rig.yaml"))
     Path("plan.yaml").write_text(yaml.safe_dump(PLAN, sort_keys=False))
     monkeypatch.setattr(export, "trace", lambda *_: None)
     monkeypatch.setattr(export, "encode", lambda *_: bytes(1000))

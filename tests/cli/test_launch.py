@@ -81,6 +81,7 @@ def test_processes_share_cores_unless_slurm_has_dealt_them_out(inside, monkeypat
     assert seen == [(None, processes), (3, processes)]
 
 
+@pytest.mark.slow
 def test_one_thread_trains_in_bfloat16(tmp_path: Path) -> None:
     """In a process of its own: on processors with AMX oneDNN divided by zero, which no Python sees."""
     limits = ("--trainer.max_epochs=1", "--trainer.limit_train_batches=2", "--trainer.limit_val_batches=1")
