@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import platform
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from rich.table import Table
 from torch import Tensor
 
 from dream_if.callbacks.folder import METRICS_FILE, run_directory
+from dream_if.messages import flat
 from dream_if.storage import write_atomically
 
 __all__ = ["RunConfig", "RunMetrics"]
@@ -39,18 +40,9 @@ class RunConfig(SaveConfigCallback):
         """Write the file and log its content; Lightning calls this on the first process alone."""
         text = self.parser.dump(self.config, skip_none=False, format="yaml")
         write_atomically(run_directory(trainer) / "config.yaml", text.encode())
-        settings = dict(_flat(yaml.safe_load(text)))
+        settings = dict(flat(yaml.safe_load(text)))
         for logger in trainer.loggers:
             logger.log_hyperparams({key: value for key, value in settings.items() if key not in _known(logger)})
-
-
-def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Each setting by its full name, such as ``model.net.dim``."""
-    for key, value in settings.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def _known(logger: Logger) -> Collection[str]:

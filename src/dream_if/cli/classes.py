@@ -1,6 +1,6 @@
 """Which settings name a class of someone else in place of ours, and the arguments of the parser for them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import nn
 from dream_if.errors import InputError
 from dream_if.inference.weights import find_weights
 from dream_if.losses import FusionLoss
-from dream_if.messages import configurations, read_configuration
+from dream_if.messages import configurations, flat, read_configuration
 from dream_if.models import DreamIF
 from dream_if.models.shipped import read_weights
 from dream_if.task import FusionTask
@@ -116,12 +116,5 @@ def _weights_network(weights: str) -> Any:
 
 def plain(settings: Any) -> dict[str, Any]:
     """Settings by their full names, for comparisons and messages."""
-
-    def walk(value: Any, above: str) -> Iterator[tuple[str, Any]]:
-        for key, below in value.items():
-            if isinstance(below, Mapping):
-                yield from walk(below, f"{above}{key}.")
-            else:
-                yield f"{above}{key}", below
-
-    return dict(walk(settings.as_dict() if isinstance(settings, Namespace) else settings, ""))
+    named = flat(settings.as_dict() if isinstance(settings, Namespace) else settings)
+    return {name: value for name, value in named if not isinstance(value, Mapping)}  # of an empty group nothing

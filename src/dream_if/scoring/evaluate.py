@@ -19,6 +19,7 @@ from dream_if import metrics as metrics_package
 from dream_if.cache_keys import package_digest, source_digest
 from dream_if.data.pairs import read_image, to_tensor
 from dream_if.errors import InputError
+from dream_if.inference.fuser import find_device
 from dream_if.metrics import DEFAULT_CONVENTION, METRICS, TABLE_METRICS, find_metric, fusion_metrics
 from dream_if.scoring.engine import Group, ImageBatch, Item, score_groups
 from dream_if.scoring.image_folders import READERS, ImageFile, ImageSet, find_images
@@ -295,19 +296,7 @@ def _known(metrics: Sequence[str], convention: str, lpips_weights: Path | None) 
 
 def _devices(names: str, threads: int) -> list[torch.device]:
     """The devices, or the CPU as often as there are threads."""
-    devices = [_device(name.strip()) for name in names.split(",")]
+    devices = [find_device(name.strip()) for name in names.split(",")]
     if len({device.type for device in devices}) > 1 or len(set(devices)) < len(devices):
         raise InputError(f"--device: expected devices of one kind, each of them once, got {names}.")
     return devices * threads if devices[0].type == "cpu" else devices
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"--device: {name} cannot be used ({reason}); give cpu, or a device that is there.") from error
-    if device.type == "meta":
-        raise InputError("--device: meta computes nothing; give cpu, or a device that is there.")
-    return device
