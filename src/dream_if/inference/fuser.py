@@ -199,7 +199,7 @@ def find_device(name: str) -> torch.device:
 
 
 def check_depth(depth: int, precision: Precision) -> Precision:
-    """The precision for a picture of so many bits: ``auto`` is ``float32`` for 16, of which bfloat16 would fill nine.
+    """The precision for a picture of so many bits: ``auto`` is ``float32`` for 16, whose lower bits bfloat16 blurs.
 
     Raises:
         InputError: The depth is neither 8 nor 16.
