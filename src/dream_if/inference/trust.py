@@ -12,7 +12,7 @@ __all__ = ["FrameDoubts", "doubt"]
 
 SIDE = 320  # pixels of the longer side at most: the noise of a sensor is averaged away
 LEAST_CONTRAST = {"visible": 48, "infrared": 24}  # of 255 levels between the 1 and 99 percentiles
-MOST_CLIPPED = 0.5  # share of pixels within two levels of black, or of white
+MOST_BLACK, MOST_WHITE = 0.75, 0.5  # shares of pixels within two levels of it: heat on black ground is normal
 
 STILL = 0.1  # of 255 levels from frame to frame, on average: below it nothing changes, compression aside
 MOVES = 1.0  # likewise: from it on something does
@@ -35,8 +35,8 @@ def doubt(grey: npt.NDArray[np.float32], role: Literal["visible", "infrared"], n
     black, white = float((grey <= 2 / 255).mean()), float((grey >= 253 / 255).mean())
     found = [
         (1 - (high - low) / LEAST_CONTRAST[role], f"its contrast is {high - low:.0f} of 255 levels"),
-        ((black - MOST_CLIPPED) / (1 - MOST_CLIPPED), f"{black:.0%} of its pixels are black"),
-        ((white - MOST_CLIPPED) / (1 - MOST_CLIPPED), f"{white:.0%} of its pixels are white"),
+        ((black - MOST_BLACK) / (1 - MOST_BLACK), f"{black:.0%} of its pixels are black"),
+        ((white - MOST_WHITE) / (1 - MOST_WHITE), f"{white:.0%} of its pixels are white"),
     ]
     much = max(share for share, _ in found)
     if much <= 0:
