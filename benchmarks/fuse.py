@@ -4,17 +4,19 @@
     python -m benchmarks.fuse precision VISIBLE INFRARED --weights W
     python -m benchmarks.fuse tiles VISIBLE INFRARED --weights W
     python -m benchmarks.fuse missing VISIBLE INFRARED --weights W --noise 35
+    python -m benchmarks.fuse doubts VISIBLE INFRARED --step 1
 
-`missing` takes folders, too, and every n-th pair of them with `--step n`. The peak of a process's resident memory is
-counted anew before the second fusion, which Linux alone can do.
+`missing` and `doubts` take folders, too, and every n-th pair of them with `--step n`. The peak of a process's resident
+memory is counted anew before the second fusion, which Linux alone can do.
 """
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from kornia.filters import gaussian_blur2d
 from torch import Tensor
 from torchmetrics import MetricCollection
 
@@ -23,6 +25,7 @@ from dream_if.inference.intensity import InfraredRange, infrared_values, luminan
 from dream_if.inference.memory import SPARE
 from dream_if.inference.pictures import read_picture
 from dream_if.inference.tiles import cut, tile_size
+from dream_if.inference.trust import doubt
 from dream_if.machine import forget_peak, peak_memory, used_memory
 from dream_if.metrics import fusion_metrics
 
@@ -121,25 +124,57 @@ def missing(fuser: Fuser, visible: Path, infrared: Path, step: int, noise: float
         }
         for way, (image, target) in found.items():
             distances.setdefault(way, []).append(psnr(image, target))
-            metrics.setdefault(way, fusion_metrics(["Qabf", "SSIM"])).update(image, target, luminance(target))
+            metrics.setdefault(way, fusion_metrics(["Qabf", "SSIM", "VIFF"])).update(image, target, luminance(target))
     for way, scores in metrics.items():
         values = ", ".join(f"{name} {float(value):.3f}" for name, value in scores.compute().items())
         print(f"{way}: PSNR {sum(distances[way]) / len(distances[way]):.1f} dB, {values}")
 
 
+def fogged(grey: Tensor, share: float) -> Tensor:
+    """A source behind a lens of which fog lets a share of the light pass: blurred, flat and grey, with noise, 8 bit."""
+    generator = torch.Generator().manual_seed(0)
+    blurred = gaussian_blur2d(grey, 41, (8.0, 8.0))
+    noise = torch.randn(grey.shape, generator=generator) * 2 / 255
+    return levels(blurred * share + 0.7 * (1 - share) + noise) / 255
+
+
+def doubts(visible: Path, infrared: Path, step: int) -> None:
+    """How many sources are distrusted, clean and corrupted."""
+    ways: dict[str, Callable[[Tensor], Tensor]] = {
+        "clean": lambda grey: grey,
+        "black": torch.zeros_like,
+        "times 8": lambda grey: grey * 8,
+        "fog, 0.1 passes": lambda grey: fogged(grey, 0.1),
+        "fog, 0.2 passes": lambda grey: fogged(grey, 0.2),
+    }
+    found: dict[str, list[str]] = {}
+    count = 0
+    for seen, heat in pairs(visible, infrared, step):
+        count += 1
+        for way, change in ways.items():
+            for role, grey in (("visible", luminance(seen)), ("infrared", heat)):
+                said = doubt(change(grey).clamp(0, 1)[0, 0].numpy(), role, role)
+                found.setdefault(f"{role}, {way}", []).extend([said] if said else [])
+    for what, sentences in found.items():
+        print(f"{what}: {len(sentences)} of {count} distrusted")
+
+
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("cost", "precision", "tiles", "missing"))
+    parser.add_argument("what", choices=("cost", "precision", "tiles", "missing", "doubts"))
     parser.add_argument("visible", type=Path)
     parser.add_argument("infrared", type=Path)
-    parser.add_argument("--weights", required=True)
+    parser.add_argument("--weights", default="small")
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--noise", type=float, default=0, help="sigma, of 255 grey levels")
     parser.add_argument("--step", type=int, default=7)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if options.what == "doubts":
+        doubts(options.visible, options.infrared, options.step)
+        return
     net = load_network(options.weights)
     fuser = Fuser(net, device="cpu", precision=options.precision)
     if options.what == "missing":

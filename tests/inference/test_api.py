@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 from safetensors.torch import save_file
 
 import dream_if
+from dream_if.decoding import decode
 from dream_if.errors import InputError
 from dream_if.inference import Fuser, api
 from dream_if.models import DreamIF
@@ -92,6 +93,18 @@ class TestArrays:
         for index in range(5):
             close(fused[index], mean(visible[index], infrared[index, :, :, 0]))
 
+    def test_a_palette_gives_colours_to_grey(self, averaging, pair):
+        found = dream_if.fuse(pair[1], pair[1], weights=averaging, palette="inferno")
+        assert (found.dtype, found.shape) == (np.uint8, (24, 30, 3))
+
+    def test_a_shared_range(self, averaging, pair):
+        heat = [pair[1].astype(np.uint16) * 4 + start for start in (7000, 7600)]
+        for values in heat:
+            values[:2, :2] = 8000
+        one, other = dream_if.fuse([pair[0]] * 2, heat, weights=averaging, infrared_range="shared")
+        np.testing.assert_array_equal(one[:2, :2], other[:2, :2])
+        assert (one[2:] < other[2:]).mean() > 0.9
+
     def test_colour_modes(self, averaging, pair):
         grey = dream_if.fuse(*pair, weights=averaging, colour="grey")
         weights = np.array([0.299, 0.587, 0.114])
@@ -158,6 +171,13 @@ class TestImagesAndFiles:
         written = dream_if.fuse(tmp_path / "v.png", tmp_path / "i.png", out=tmp_path / "f.png", weights=averaging)
         assert written == tmp_path / "f.png"
         np.testing.assert_array_equal(np.asarray(Image.open(written)), np.asarray(image))
+
+    def test_sixteen_bits_need_a_file(self, averaging, pair, tmp_path):
+        visible, infrared = (Image.fromarray(values) for values in pair)
+        out = dream_if.fuse(visible, infrared, weights=averaging, depth=16, out=tmp_path / "f.png")
+        close(decode(out).pixels, mean(*pair), white=65535)
+        with pytest.raises(InputError, match="depth=16 is for out"):
+            dream_if.fuse(visible, infrared, weights=averaging, depth=16)
 
     @pytest.mark.parametrize("role", ["visible", "infrared"])
     def test_a_source_is_not_overwritten(self, averaging, pair, tmp_path, monkeypatch, role):

@@ -4,9 +4,18 @@ import kornia
 import numpy as np
 import pytest
 import torch
+from matplotlib import colormaps
 
 from dream_if.errors import InputError
-from dream_if.inference.intensity import InfraredRange, coloured, infrared_values, luminance, visible_values
+from dream_if.inference.intensity import (
+    LUMA,
+    InfraredRange,
+    coloured,
+    infrared_values,
+    luminance,
+    tinted,
+    visible_values,
+)
 from dream_if.inference.pictures import Picture
 
 
@@ -65,6 +74,16 @@ class TestInfraredRange:
         np.testing.assert_allclose(values, 0.587, rtol=1e-6)
         assert "false colours" in notes[0]
 
+    def test_a_shared_range_holds_the_percentiles_of_all(self):
+        ramps = [picture((RAMP + start).astype(np.uint16)) for start in (7000, 7300, 8000)]
+        span = InfraredRange("shared").over(ramps)
+        low, high = np.percentile(ramps[0].pixels, 0.1), np.percentile(ramps[2].pixels, 99.9)
+        assert span == InfraredRange("fixed", low, high)
+        assert InfraredRange("percentile").over(ramps) == InfraredRange("percentile")
+        eight = picture((RAMP // 4).astype(np.uint8))
+        with pytest.raises(InputError, match="picture has uint16 and picture has uint8 values; a shared range needs"):
+            InfraredRange("shared").over([*ramps, eight])
+
     @pytest.mark.parametrize("given", ["", "warm", "1", "5,1", "1,2,3", "nan,1", (3, 3)])
     def test_what_is_no_range(self, given):
         with pytest.raises(InputError, match="LOW,HIGH"):
@@ -112,3 +131,21 @@ class TestColours:
         assert coloured(fused, fused, "rgb") is fused
         torch.testing.assert_close(coloured(fused, fused, "grey"), kornia.color.rgb_to_grayscale(fused))
         assert luminance(fused).shape == (2, 1, 8, 9)
+
+    def test_a_palette_gives_hot_pixels_its_colours_and_keeps_the_luminance(self):
+        fused = 0.5 + 0.1 * torch.rand(1, 3, 1, 3, generator=torch.Generator().manual_seed(1))
+        infrared = torch.tensor([0.0, 0.2, 0.4]).view(1, 1, 1, 3)
+        found = tinted(fused, infrared, "inferno")
+        torch.testing.assert_close(found[..., 0], fused[..., 0])
+        expected, chroma = (
+            kornia.color.rgb_to_grayscale(fused),
+            torch.tensor(colormaps["inferno"](0.4)[:3], dtype=torch.float32),
+        )
+        torch.testing.assert_close(kornia.color.rgb_to_grayscale(found), expected, atol=2e-3, rtol=0)
+        hot = 0.6 * fused[0, :, 0, 2] + 0.4 * (
+            expected[0, 0, 0, 2] + chroma - chroma @ torch.tensor(LUMA, dtype=chroma.dtype)
+        )
+        torch.testing.assert_close(found[0, :, 0, 2], hot, atol=2e-3, rtol=0)
+        assert tinted(fused[:, :1], infrared, "hot").shape == (1, 3, 1, 3)
+        with pytest.raises(InputError, match="such as inferno, hot or turbo, got 'warm'"):
+            tinted(fused, infrared, "warm")

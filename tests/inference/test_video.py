@@ -41,6 +41,15 @@ class TestTheCommand:
             wanted = (wanted.clamp(0, 1)[0].permute(1, 2, 0) * 255).round().int().numpy()
             assert np.abs(found - wanted).max() <= 1
 
+    def test_a_source_that_fails_is_told_of_and_a_palette_colours(self, run, weights):
+        write(Path("v.mkv"), frames_of(VISIBLE, 72)[::3], codec="ffv1", pixels="bgr0")
+        write(Path("i.mkv"), frames_of(70, 1) * 24, codec="ffv1", pixels="bgr0")
+        options = ("--colour", "grey", "--palette", "inferno", "--codec", "ffv1", "--weights", weights)
+        outcome = run("fuse", "v.mkv", "i.mkv", "-o", "f.mkv", *options, *EXACT)
+        assert outcome.status == 0, outcome.err
+        assert "Note: i.mkv: frozen while the other source moves in 14 of 24 frames, first in frame 11" in outcome.err
+        assert np.ptp(read(Path("f.mkv"))[0][0], axis=2).max() > 10
+
     @pytest.mark.parametrize(
         ("args", "said"),
         [
@@ -55,6 +64,7 @@ class TestTheCommand:
             (("v.mp4", "i.mp4", "-o", "f.mp4", "--codec", "x"), "--codec: expected auto, h264, h265, vp9, av1, ffv1"),
             (("v.mp4", "i.mp4", "-o", "f.mp4", "--crf", "99"), "--crf: h264 takes 0 to 51, got 99"),
             (("v.mp4", "i.mp4", "-o", "f.mp4", "--dominance"), "--dominance is for pictures"),
+            (("v.mp4", "i.mp4", "-o", "f.mp4", "--depth", "16"), "--depth is for pictures"),
             (("a.png", "a.png", "-o", "f.png", "--crf", "9"), "--codec and --crf are for two videos"),
             (("v.mp4", "no.mp4", "-o", "f.mp4"), "no.mp4: cannot be read (no such file"),
             (("v.mp4", "text.mp4", "-o", "f.mp4"), "text.mp4: cannot be read as a video (Invalid data"),

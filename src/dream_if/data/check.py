@@ -25,7 +25,7 @@ from dream_if.errors import InputError
 from dream_if.registration.rig import Rig
 from dream_if.storage import Pair, match
 
-__all__ = ["check_pairs"]
+__all__ = ["all_pairs", "check_pairs"]
 
 _MIN_GAIN = 2.0  # by which it must exceed no shift at all before it is reported
 _PAIR_SHIFT = 4.0  # pixels; smaller shifts of one pair are within what parallax and blur do
@@ -157,6 +157,16 @@ def _pairs_by_split(layout: str, root: Path) -> tuple[dict[Place, list[Pair]], l
         return cast(dict[Place, list[Pair]], assign_splits(layout, root, found)), findings
     except InputError as error:
         return found, [*findings, Finding("layout", str(root), str(error))]
+
+
+def all_pairs(layout: str | None, root: Path) -> list[Pair]:
+    """The pairs of all splits of a set.
+
+    Raises:
+        InputError: As `check_pairs`.
+    """
+    splits, _ = _pairs_by_split(detect_layout(root) if layout is None else layout, root)
+    return [pair for pairs in splits.values() for pair in pairs]
 
 
 def _sampled(count: int, at_most: int) -> set[int]:

@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from dream_if.errors import InputError
 from dream_if.inference.pictures import Picture
-from dream_if.inference.writing import check_ending, write_picture
+from dream_if.inference.writing import check_ending, write_deep, write_picture
 from dream_if.registration.estimate import Alignment, estimate
 from dream_if.registration.motions import MOTIONS, Motion
 from dream_if.registration.rig import Rig, calibrate, read_rig
 from dream_if.registration.warp import warp
-from dream_if.storage import write_atomically
 
 __all__ = ["Aligner", "write_aligned"]
 
@@ -103,6 +101,5 @@ def write_aligned(path: Path, picture: Picture) -> tuple[str, ...]:
         return write_picture(path, picture)
     if check_ending(path) not in DEEP or (picture.pixels.dtype != np.uint16 and check_ending(path) != "TIFF"):
         raise InputError(f"{path}: {picture.pixels.dtype} values need a TIFF file, or PNG for 16 bit; name one.")
-    values = picture.pixels if picture.pixels.shape[2] == 1 else picture.pixels[:, :, ::-1]
-    write_atomically(path, cv2.imencode(path.suffix, np.ascontiguousarray(values))[1].tobytes())
+    write_deep(path, picture.pixels)
     return () if picture.alpha is None else (f"{path}: has no transparency at this depth; its border is continued",)

@@ -1,6 +1,7 @@
 """`dream_if.fuse`: give it two pictures of any kind, get one of the same kind back."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
@@ -14,7 +15,7 @@ from torch import Tensor
 from dream_if.errors import InputError
 from dream_if.inference.engine import FusedPicture, Settings, check_pair, fuse_pictures, quantised
 from dream_if.inference.folders import check_output
-from dream_if.inference.fuser import Fuser, Precision
+from dream_if.inference.fuser import Fuser, Precision, check_depth
 from dream_if.inference.intensity import Colour, InfraredRange
 from dream_if.inference.memory import parse_memory
 from dream_if.inference.pictures import MIN_SIZE, Picture, picture_of, read_picture
@@ -55,7 +56,9 @@ def fuse(
     weights: str | Path | FusionNetwork | Fuser = "small",
     colour: Colour = "rgb",
     infrared_range: str | tuple[float, float] = "auto",
+    palette: str | None = None,
     align: "str | Path | Rig | None" = None,
+    depth: int = 8,
     dominance: bool = False,
     device: str = "auto",
     precision: Precision = "auto",
@@ -77,9 +80,12 @@ def fuse(
             network is moved to the device and left in evaluation mode: `net.train()` before its training goes on.
         colour: ``rgb``, the network's; ``ycbcr``, the visible colours under the fused luminance; ``grey``. A visible
             picture without colours gives one without.
-        infrared_range: ``auto``, ``percentile``, ``full`` or (low, high), see `InfraredRange`.
+        infrared_range: ``auto``, ``percentile``, ``shared`` by all of a batch or list, ``full`` or (low, high), see
+            `InfraredRange`.
+        palette: a colour map of matplotlib that shows heat, such as ``inferno``, see `tinted`. The result has colours.
         align: how the infrared picture is laid on the visible one first, whatever the sizes: ``translation``,
             ``similarity``, ``affine`` or ``homography`` to estimate it, or a `Rig` or its file. Null: it lies there.
+        depth: 8, or 16 bits for each colour of ``out``, a PNG or TIFF file; then ``auto`` precision is ``float32``.
         dominance: also return the dominance maps.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
         precision: ``auto``, ``float32`` or ``bfloat16``.
@@ -91,10 +97,11 @@ def fuse(
         trust_code: whether weights may name a network whose code is not part of this package.
 
     Returns:
-        The fused picture in the visible one's kind, type and number of channels (one with ``colour="grey"``), alpha and
-        metadata included. For paths the path ``out``, with ``~`` resolved, or an image of Pillow where there is none.
-        With ``dominance`` a `FusedWithMaps`. What was done on the way, such as which infrared values became black and
-        white, or that the format of ``out`` has no transparency, is told by the command ``dream-if fuse`` only.
+        The fused picture in the visible one's kind, type and number of channels (one with ``colour="grey"``, three with
+        a palette), alpha and metadata included. For paths the path ``out``, with ``~`` resolved, or an image of Pillow
+        where there is none. With ``dominance`` a `FusedWithMaps`. What was done on the way, such as which infrared
+        values became black and white, which source is distrusted, or that the format of ``out`` has no transparency, is
+        told by the command ``dream-if fuse`` only.
 
     Raises:
         InputError: A picture cannot be used, sizes or counts differ, a pair cannot be aligned with confidence, a
@@ -105,7 +112,10 @@ def fuse(
         from dream_if.inference.aligning import Aligner  # and OpenCV, which others do without
 
         aligner = Aligner.of(align)
-    settings = Settings(colour, InfraredRange.parse(infrared_range), aligner)
+    settings = Settings(colour, InfraredRange.parse(infrared_range), aligner, palette)
+    precision = check_depth(depth, precision)
+    if depth == 16 and out is None:
+        raise InputError("depth=16 is for out, a PNG or TIFF file; arrays and tensors keep their type, so give floats.")
     if not isinstance(batch_size, int) or batch_size < 1:
         raise InputError(f"batch_size must be a whole number, 1 or more, got {batch_size!r}.")
     fuser = (
@@ -130,9 +140,13 @@ def fuse(
     if target is not None:
         if several or kind_of(items[0]) not in ("file", "image"):
             raise InputError("out is for one pair of paths or images of Pillow; write other results yourself.")
-        check_ending(target)
+        check_ending(target, depth)
         check_output(target, [Path(one).expanduser() for one in (seen[0], heated[0]) if isinstance(one, str | Path)])
 
+    if settings.infrared_range.kind == "shared":
+        given_heat = (_picture(one, "infrared") for one in heated)
+        span = settings.infrared_range.over(picture for picture in given_heat if picture is not None)
+        settings = replace(settings, infrared_range=span)
     results: list[FusedPicture] = []
     for start in range(0, len(seen), batch_size):
         pairs = [
@@ -142,7 +156,7 @@ def fuse(
         for group in _of_equal_size(pairs):
             results += fuse_pictures(fuser, group, settings, dominance)
     if target is not None:
-        write_picture(target, results[0].picture())
+        write_picture(target, results[0].picture(depth))
         fused: Any = target
     else:
         fused = _gathered([_like(one, result) for one, result in zip(items, results, strict=True)], given, several)
@@ -295,7 +309,7 @@ def _like(source: Any, fused: FusedPicture) -> Any:
     values = quantised(fused.values, source.dtype)
     if fused.source.alpha is not None:
         values = np.concatenate([values, fused.source.alpha[:, :, None]], axis=2)
-    return values[:, :, 0] if source.ndim == 2 else values
+    return values[:, :, 0] if source.ndim == 2 and values.shape[2] == 1 else values
 
 
 def _map_like(source: Any, values: npt.NDArray[np.float32]) -> Any:

@@ -11,8 +11,19 @@ from torch import Tensor
 
 from dream_if.errors import InputError
 from dream_if.inference.fuser import Fuser
-from dream_if.inference.intensity import COLOURS, Colour, InfraredRange, coloured, infrared_values, visible_values
+from dream_if.inference.intensity import (
+    COLOURS,
+    Colour,
+    InfraredRange,
+    colour_map,
+    coloured,
+    infrared_values,
+    luminance,
+    tinted,
+    visible_values,
+)
 from dream_if.inference.pictures import Picture
+from dream_if.inference.trust import doubt
 
 if TYPE_CHECKING:  # which brings OpenCV, that few need
     from dream_if.inference.aligning import Aligner
@@ -28,16 +39,20 @@ class Settings:
         colour: ``rgb``, ``ycbcr`` or ``grey``, see `coloured`. A visible picture without colours gives one without.
         infrared_range: which infrared values become black and white.
         aligner: lays each infrared picture on its visible one before; None where they are registered.
+        palette: a colour map of matplotlib that shows heat, see `tinted`; None for none.
 
     Raises:
-        InputError: There is no such colour mode.
+        InputError: There is no such colour mode or colour map.
     """
 
     colour: Colour = "rgb"
     infrared_range: InfraredRange = field(default_factory=InfraredRange)
     aligner: "Aligner | None" = None
+    palette: str | None = None
 
     def __post_init__(self) -> None:
+        if self.palette is not None:
+            colour_map(self.palette)
         if self.colour not in COLOURS:
             raise InputError(f"colour: expected {', '.join(COLOURS)}, got {self.colour!r}.")
 
@@ -63,6 +78,7 @@ class FusedPicture:
         dominance_infrared: likewise.
         tile: height and width of the tiles; None where the image went through whole.
         notes: sentences about what was done on the way that a user may want to know.
+        doubts: a sentence for each source that is distrusted, see `doubt`.
     """
 
     values: npt.NDArray[np.float32]
@@ -71,10 +87,11 @@ class FusedPicture:
     dominance_infrared: npt.NDArray[np.float32] | None
     tile: tuple[int, int] | None
     notes: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
-    def picture(self) -> Picture:
-        """As a picture of 8 bit, with its source's transparency and metadata."""
-        return replace(self.source, pixels=quantised(self.values, np.dtype(np.uint8)))
+    def picture(self, depth: int = 8) -> Picture:
+        """As a picture of 8 or 16 bit, with its source's transparency and metadata."""
+        return replace(self.source, pixels=quantised(self.values, np.dtype(f"uint{depth}")))
 
 
 def quantised(values: npt.NDArray[np.float32], kind: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -122,7 +139,7 @@ def fuse_pictures(
         InputError: Sizes differ, values cannot be used (see `visible_values`, `infrared_values`), or memory is short.
     """
     settings = settings or Settings()
-    visible, infrared, notes = [], [], []
+    visible, infrared, notes, doubts = [], [], [], []
     for seen, heated in pairs:
         source = check_pair(seen, heated)
         black = torch.zeros(1, *source.size)
@@ -130,9 +147,18 @@ def fuse_pictures(
         infrared.append(torch.from_numpy(values)[None])
         colours = black if seen is None else torch.from_numpy(visible_values(seen)).permute(2, 0, 1)
         visible.append(colours.expand(3, -1, -1))
+        found = []
+        if seen is not None:
+            found.append(doubt(luminance(visible[-1][None])[0, 0].numpy(), "visible", seen.name))
+        if heated is not None:
+            said_of_heat = doubt(values, "infrared", heated.name)
+            if said_of_heat and heated.pixels.min() < heated.pixels.max():
+                said_of_heat += "; another infrared range may help"
+            found.append(said_of_heat)
+        doubts.append(tuple(sentence for sentence in found if sentence))
         notes.append((*(note for one in (seen, heated) if one is not None for note in one.notes), *said))
-    batch = _stacked(visible)
-    fused = fuser(batch, _stacked(infrared), maps)
+    batch, heat = _stacked(visible), _stacked(infrared)
+    fused = fuser(batch, heat, maps)
     result = []
     for index, (seen, heated) in enumerate(pairs):
         part = slice(index, index + 1)
@@ -140,6 +166,8 @@ def fuse_pictures(
         image = coloured(fused.image[part], batch[part], "grey" if grey else settings.colour)
         if seen is not None and settings.colour != "grey":
             image = image.expand(-1, seen.pixels.shape[2], -1, -1)  # grey stored as colours stays so
+        if settings.palette is not None and heated is not None:
+            image = tinted(image, heat[part], settings.palette)
         if seen is not None and heated is not None and heated.alpha is not None:
             shows = torch.from_numpy(heated.alpha).float() / 255
             image = shows * image + (1 - shows) * coloured(
@@ -151,7 +179,9 @@ def fuse_pictures(
         )
         pixels = image[0].permute(1, 2, 0).numpy()
         result.append(
-            FusedPicture(pixels, check_pair(seen, heated), visible_map, infrared_map, fused.tile, notes[index])
+            FusedPicture(
+                pixels, check_pair(seen, heated), visible_map, infrared_map, fused.tile, notes[index], doubts[index]
+            )
         )
     return result
 

@@ -22,6 +22,7 @@ __all__ = [
     "Report",
     "check_output",
     "fuse_files",
+    "infrared_pictures",
     "is_video",
     "pair_files",
     "pair_folders",
@@ -64,6 +65,7 @@ class Report:
         again: names of those fused that had been before with other settings or sources.
         failed: a sentence for each pair that could not be fused.
         notes: sentences about what was done on the way, by name.
+        doubts: a sentence for each source that is distrusted, of those fused.
     """
 
     fused: list[str] = field(default_factory=list)
@@ -71,6 +73,7 @@ class Report:
     again: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
 
 
 class Journal:
@@ -114,7 +117,7 @@ class Journal:
             "sources": _fingerprints(job),
             "maps": bool(job.maps),
             "tile": fused.tile,
-            "notes": fused.notes,
+            "notes": (*fused.notes, *fused.doubts),
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         append_json_lines(self.path, [entry])
@@ -230,6 +233,14 @@ def pair_folders(
     return jobs, problems
 
 
+def infrared_pictures(jobs: Iterable[Job]) -> Iterator[Picture]:
+    """The infrared sources of jobs, one by one, without those that cannot be read."""
+    for job in jobs:
+        with suppress(InputError):  # `fuse_files` reports it
+            if job.infrared is not None:
+                yield read_picture(job.infrared)
+
+
 def fuse_files(
     fuser: Fuser,
     jobs: Sequence[Job],
@@ -238,6 +249,7 @@ def fuse_files(
     description: Mapping[str, str],
     journal: Journal | None = None,
     batch_size: int = 1,
+    depth: int = 8,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Fuse pairs of files, and go on where one cannot be used.
@@ -249,6 +261,7 @@ def fuse_files(
         description: everything that the results depend on, for the journal.
         journal: what was done before is not done again; None to do everything, and to leave no journal.
         batch_size: neighbours of equal size that go through the network together.
+        depth: 8 or 16 bits of the fused pictures.
         progress: called with (jobs that are over, jobs in all).
 
     Raises:
@@ -267,7 +280,7 @@ def fuse_files(
         for job, fused in _fused(fuser, group, settings, bool(jobs[0].maps), report):
             known = journal is not None and job in journal
             try:
-                said = write_picture(job.out, fused.picture())
+                said = write_picture(job.out, fused.picture(depth))
                 for path, values in zip(job.maps, (fused.dominance_visible, fused.dominance_infrared), strict=False):
                     assert values is not None
                     write_map(path, values)
@@ -280,6 +293,7 @@ def fuse_files(
                 continue
             report.fused.append(job.name)
             report.notes[job.name] = (*fused.notes, *said)
+            report.doubts += fused.doubts
             if known:
                 report.again.append(job.name)
         if progress is not None:

@@ -16,7 +16,7 @@ from dream_if.models import FusionNetwork
 from dream_if.models.contract import check_finite, check_shapes
 from dream_if.models.tiled import TiledImage, in_tiles
 
-__all__ = ["PRECISIONS", "Fused", "Fuser", "Precision"]
+__all__ = ["PRECISIONS", "Fused", "Fuser", "Precision", "check_depth"]
 
 Precision = Literal["auto", "float32", "bfloat16"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
@@ -196,6 +196,17 @@ def find_device(name: str) -> torch.device:
             f"device {name!r}: expected auto, cpu, cuda or cuda:N, and one that is here ({first})."
         ) from error
     return device
+
+
+def check_depth(depth: int, precision: Precision) -> Precision:
+    """The precision for a picture of so many bits: ``auto`` is ``float32`` for 16, whose lower bits bfloat16 blurs.
+
+    Raises:
+        InputError: The depth is neither 8 nor 16.
+    """
+    if depth not in (8, 16):
+        raise InputError(f"depth: expected 8 or 16 bits, got {depth!r}.")
+    return "float32" if depth == 16 and precision == "auto" else precision
 
 
 def find_precision(name: Precision, device: torch.device) -> Literal["float32", "bfloat16"]:

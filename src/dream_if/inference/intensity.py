@@ -1,6 +1,8 @@
 """From stored pixels to what the network takes, [0, 1], and from its colours to those that are asked for."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -11,7 +13,17 @@ from torch import Tensor
 from dream_if.errors import InputError
 from dream_if.inference.pictures import Picture, Pixels
 
-__all__ = ["COLOURS", "Colour", "InfraredRange", "coloured", "infrared_values", "luminance", "visible_values"]
+__all__ = [
+    "COLOURS",
+    "Colour",
+    "InfraredRange",
+    "colour_map",
+    "coloured",
+    "infrared_values",
+    "luminance",
+    "tinted",
+    "visible_values",
+]
 
 Colour = Literal["rgb", "ycbcr", "grey"]
 COLOURS: tuple[str, ...] = get_args(Colour)
@@ -27,25 +39,27 @@ class InfraredRange:
 
     Attributes:
         kind: ``auto``: 8 bit and floats in [0, 1] as they are, everything else by percentiles; ``percentile``: the
-            0.1 and 99.9 percentiles of each image; ``full``: all that the type can hold; ``fixed``: `low` to `high`.
+            0.1 and 99.9 percentiles of each image; ``shared``: the outermost of these percentiles of all images, see
+            `over`; ``full``: all that the type can hold; ``fixed``: `low` to `high`.
         low: stored value that becomes black, for ``fixed``.
         high: stored value that becomes white, for ``fixed``.
     """
 
-    kind: Literal["auto", "percentile", "full", "fixed"] = "auto"
+    kind: Literal["auto", "percentile", "shared", "full", "fixed"] = "auto"
     low: float = 0.0
     high: float = 1.0
 
     @classmethod
     def parse(cls, given: "str | tuple[float, float] | InfraredRange") -> "InfraredRange":
-        """A range from ``auto``, ``percentile``, ``full``, ``LOW,HIGH`` or a pair of numbers.
+        """A range from ``auto``, ``percentile``, ``shared``, ``full``, ``LOW,HIGH`` or a pair of numbers.
 
         Raises:
             InputError: It is none of these, or low is not below high.
         """
         if isinstance(given, InfraredRange):
             return given
-        for kind in ("auto", "percentile", "full"):
+        kinds: tuple[Literal["auto", "percentile", "shared", "full"], ...] = ("auto", "percentile", "shared", "full")
+        for kind in kinds:
             if given == kind:
                 return cls(kind)
         try:
@@ -54,13 +68,37 @@ class InfraredRange:
             low = high = float("nan")
         if not (low < high and np.isfinite(low) and np.isfinite(high)):
             raise InputError(
-                f"infrared range: expected auto, percentile, full, or two numbers LOW,HIGH with LOW below HIGH, got "
-                f"{given!r}."
+                f"infrared range: expected auto, percentile, shared, full, or two numbers LOW,HIGH with LOW below "
+                f"HIGH, got {given!r}."
             )
         return cls("fixed", low, high)
 
     def __str__(self) -> str:
         return f"{self.low:g},{self.high:g}" if self.kind == "fixed" else self.kind
+
+    def over(self, pictures: Iterable[Picture]) -> "InfraredRange":
+        """The range of several pictures: the same for all of them if it is ``shared``, else this one.
+
+        Args:
+            pictures: infrared ones; they are read only if need be.
+
+        Raises:
+            InputError: Their values are not all of one type, or one is no number.
+        """
+        if self.kind != "shared":
+            return self
+        types: dict[str, str] = {}
+        lows, highs = [], []
+        for picture in pictures:
+            _check_finite(picture.pixels, picture.name)
+            types[str(picture.pixels.dtype)] = picture.name
+            low, high = self.ends(picture.pixels, picture.name)
+            lows.append(low)
+            highs.append(high)
+        if len(types) > 1:
+            found = " and ".join(f"{name} has {kind}" for kind, name in types.items())
+            raise InputError(f"infrared range: {found} values; a shared range needs one type. Fuse them apart.")
+        return InfraredRange("fixed", min(lows), max(*highs, min(lows) + 1e-6)) if lows else self
 
     def ends(self, values: Pixels, name: str) -> tuple[float, float]:
         """The stored values that become black and white in this image.
@@ -125,7 +163,9 @@ def infrared_values(picture: Picture, span: InfraredRange) -> tuple[npt.NDArray[
     low, high = span.ends(values, picture.name)
     if values.dtype != np.uint8 or (low, high) != (0.0, 255.0):
         how = (
-            ", percentiles 0.1 and 99.9" if span.kind in ("auto", "percentile") and (low, high) != _span(values) else ""
+            ", percentiles 0.1 and 99.9"
+            if span.kind in ("auto", "percentile", "shared") and (low, high) != _span(values)
+            else ""
         )
         notes.append(f"{picture.name}: infrared values from {low:g} (black) to {high:g} (white){how}")
     if values.shape[2] == 3 and (values[:, :, :1] == values).all():
@@ -174,3 +214,37 @@ def coloured(fused: Tensor, visible: Tensor, colour: Colour) -> Tensor:
         return luminance(fused)
     # Red, green and blue are Y plus what depends on Cb and Cr alone: a change of Y is the same change of all three.
     return (visible + luminance(fused) - luminance(visible)).clamp(0, 1)
+
+
+def tinted(fused: Tensor, infrared: Tensor, palette: str) -> Tensor:
+    """Show heat by colour: the fused luminance stays, the colours become the palette's as far as a pixel is hot.
+
+    With Y the fused luminance, P the palette's colour at the infrared value t, and Y(P) its luminance:
+    (1 - t) x fused + t x (Y + P - Y(P)), cut off at 0 and 1.
+
+    Args:
+        fused: (B, 1 or 3, H, W) in [0, 1].
+        infrared: (B, 1, H, W) in [0, 1].
+        palette: of `colour_map`.
+
+    Returns:
+        (B, 3, H, W) in [0, 1].
+    """
+    fused = fused.expand(-1, 3, -1, -1)
+    steps = (infrared * 255).round().long().squeeze(1)
+    heat = colour_map(palette)[steps].permute(0, 3, 1, 2)
+    return torch.lerp(fused, luminance(fused) + heat - luminance(heat), infrared).clamp(0, 1)
+
+
+@cache
+def colour_map(name: str) -> Tensor:
+    """The colours of a map of matplotlib, (256, 3) in [0, 1].
+
+    Raises:
+        InputError: There is none of this name.
+    """
+    from matplotlib import colormaps
+
+    if name not in colormaps:
+        raise InputError(f"palette: expected a colour map of matplotlib such as inferno, hot or turbo, got {name!r}.")
+    return torch.from_numpy(colormaps[name](np.linspace(0, 1, 256))[:, :3].astype(np.float32))

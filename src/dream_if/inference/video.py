@@ -1,7 +1,7 @@
 """Fusing two videos of one scene into one, frame by frame, in constant memory. Needs PyAV, an extra."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -15,6 +15,7 @@ from dream_if.inference.flicker import Flicker
 from dream_if.inference.fuser import Fuser
 from dream_if.inference.intensity import PERCENTILES, InfraredRange, infrared_values, visible_values
 from dream_if.inference.pictures import MIN_SIZE, Picture
+from dream_if.inference.trust import FrameDoubts
 from dream_if.inference.video_reading import Frame, Video
 from dream_if.inference.video_writing import VideoWriter, choose_codec
 from dream_if.storage import atomic_file
@@ -74,8 +75,8 @@ def fuse_videos(
     choose_codec(out, codec, crf)
     frames, span, sample = _examine(visible, infrared, settings, threads)
     aligner = None if settings.aligner is None else settings.aligner.fixed(sample)
-    settings = Settings(settings.colour, span)
-    flicker = Flicker()
+    settings = replace(settings, infrared_range=span, aligner=None)
+    flicker, doubts = Flicker(), FrameDoubts()
     notes: dict[str, None] = {}
     with Video(visible, threads) as seen, Video(infrared, threads) as heated, atomic_file(out) as part:
         first = _first(visible, threads)
@@ -88,13 +89,15 @@ def fuse_videos(
                     pictures = [(source, aligner(source, heat)) for source, heat in pictures]
                 results = fuse_pictures(fuser, pictures, settings)
                 for (one, _), (source, heat), fused in zip(group, pictures, results, strict=True):
-                    flicker.add(fused.values, visible_values(source), infrared_values(heat, span)[0])
+                    shown, hot = visible_values(source), infrared_values(heat, span)[0]
+                    flicker.add(fused.values, shown, hot)
+                    doubts.add({source.name: shown.mean(axis=2), heat.name: hot}, fused.doubts)
                     writer.add(fused.values, one.ticks, one.duration)
                     notes |= dict.fromkeys(fused.notes)
                 done += len(group)
                 if progress is not None:
                     progress(done, frames)
-    return VideoReport(frames, flicker, (*writer.notes, *notes))
+    return VideoReport(frames, flicker, (*writer.notes, *notes, *doubts.notes()))
 
 
 def _first(path: Path, threads: int) -> Frame:
@@ -183,7 +186,7 @@ class _Levels:
     def _by_percentiles(self) -> bool:
         """Asked for; by default for the raw counts of a thermal camera, which are grey streams of more than 8 bit."""
         raw = self._first is not None and self._first.grey_bits > 8
-        return self._wanted.kind == "percentile" or (self._wanted.kind == "auto" and raw)
+        return self._wanted.kind in ("percentile", "shared") or (self._wanted.kind == "auto" and raw)
 
     def span(self) -> InfraredRange:
         """The range for every frame."""

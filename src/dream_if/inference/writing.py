@@ -9,10 +9,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from dream_if.errors import InputError
-from dream_if.inference.pictures import Picture
+from dream_if.inference.pictures import Picture, Pixels
 from dream_if.storage import write_atomically
 
-__all__ = ["ENDINGS", "check_ending", "image_of", "write_map", "write_picture"]
+__all__ = ["ENDINGS", "check_ending", "image_of", "write_deep", "write_map", "write_picture"]
 
 ENDINGS = {
     ".png": "PNG",
@@ -33,19 +33,23 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"quality": 95},
 }
 TRANSPARENT = ("PNG", "TIFF", "WEBP")
+DEEP = ("PNG", "TIFF")
 
 
-def check_ending(path: Path) -> str:
+def check_ending(path: Path, depth: int = 8) -> str:
     """The format that a file's ending names.
 
     Raises:
-        InputError: It names none that can be written.
+        InputError: It names none that can be written, or none with so many bits.
     """
     if path.suffix.lower() not in ENDINGS:
         raise InputError(
             f"{path}: expected an output that ends in {', '.join(ENDINGS)}, got {path.suffix or 'no ending'!r}."
         )
-    return ENDINGS[path.suffix.lower()]
+    kind = ENDINGS[path.suffix.lower()]
+    if depth == 16 and kind not in DEEP:
+        raise InputError(f"{path}: {kind} has 8 bits; for a depth of 16 name a file that ends in .png, .tif or .tiff.")
+    return kind
 
 
 def image_of(picture: Picture) -> Image.Image:
@@ -63,21 +67,26 @@ def image_of(picture: Picture) -> Image.Image:
 
 
 def write_picture(path: Path, picture: Picture) -> tuple[str, ...]:
-    """Write a picture of 8 bit, whole or not at all.
+    """Write a picture of 8 or 16 bit, whole or not at all.
 
     Args:
         path: where; its ending names the format.
-        picture: uint8 pixels.
+        picture: uint8 or uint16 pixels.
 
     Returns:
         Sentences about what the format could not keep.
 
     Raises:
-        InputError: The ending names no format, the picture is too large for the format, or the folder cannot be
-            written to.
+        InputError: The ending names no format or none of this depth, the picture is too large for the format, or the
+            folder cannot be written to.
     """
-    kind = check_ending(path)
+    kind = check_ending(path, 8 * picture.pixels.dtype.itemsize)
     notes = []
+    if picture.pixels.dtype == np.uint16:
+        write_deep(path, picture.pixels, picture.alpha)
+        if picture.metadata:
+            notes.append(f"{path}: with 16 bits, metadata of the visible source are left out")
+        return tuple(notes)
     if picture.alpha is not None and kind not in TRANSPARENT:
         picture = Picture(picture.pixels, None, picture.metadata)
         notes.append(f"{path}: {kind} has no transparency, so it was left out")
@@ -103,6 +112,28 @@ def _encoded(image: Image.Image, kind: str, metadata: dict[str, Any]) -> memoryv
     image.info.clear()  # some formats would write what they find there
     image.save(buffer, format=kind, **OPTIONS[kind], **metadata)
     return buffer.getbuffer()
+
+
+def write_deep(path: Path, pixels: Pixels, alpha: npt.NDArray[np.uint8] | None = None) -> None:
+    """Write more than 8 bits with OpenCV: Pillow has no colours of 16 bit.
+
+    Args:
+        path: a PNG or TIFF file.
+        pixels: (H, W, 1 or 3).
+        alpha: (H, W), for uint16 pixels; grey ones are then stored as colours.
+
+    Raises:
+        InputError: The folder cannot be written to.
+    """
+    import cv2  # half a second, for few files
+
+    stored: npt.NDArray[Any] = pixels
+    if alpha is not None:
+        deep = alpha[:, :, None].astype(np.uint16) * 257
+        stored = np.concatenate([np.broadcast_to(pixels, (*alpha.shape, 3))[:, :, ::-1], deep], axis=2)
+    elif pixels.shape[2] == 3:
+        stored = np.ascontiguousarray(pixels[:, :, ::-1])
+    write_atomically(path, cv2.imencode(path.suffix, stored)[1].tobytes())
 
 
 def write_map(path: Path, values: npt.NDArray[np.float32]) -> None:

@@ -16,6 +16,7 @@ from dream_if.data.scenes import MIN_SIZE
 from dream_if.data.splits import SPLITS, Split
 from dream_if.errors import InputError
 from dream_if.settings import expected, from_up, read_settings
+from dream_if.storage import Pair
 
 __all__ = ["OWNERS", "SetSettings", "TestSet"]
 
@@ -126,6 +127,11 @@ class TestSet:
     def generated(self) -> bool:
         """Whether it is of generated scenes, not photographs."""
         return self.settings.root is None
+
+    def files(self) -> list[Pair]:
+        """The files of its pairs; none of generated scenes and of a prepared set, whose files are elsewhere."""
+        source = self._pairs.source
+        return [source.pairs[position] for position in self.positions] if isinstance(source, PairFiles) else []
 
     def _source(self) -> PairSource:
         settings = self.settings

@@ -10,6 +10,8 @@ import torch
 from PIL import Image, ImageCms
 
 from dream_if.cli.verbs import fuse as verb
+from dream_if.decoding import decode
+from dream_if.inference.intensity import LUMA
 from dream_if.models import DreamIF
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -26,6 +28,13 @@ def _one_thread():
 def fuse(run, weights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return lambda *args: run("fuse", *args, "--weights", weights, *EXACT)
+
+
+@pytest.fixture
+def fuse_by_mean(run, averaging, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(verb, "make_fuser", lambda *_: averaging)
+    return lambda *args: run("fuse", *args, "--threads", "1")
 
 
 @pytest.fixture
@@ -138,6 +147,84 @@ class TestTwoFiles:
         assert message.startswith("- and ir: one is a folder and one is not")
 
 
+class TestDepth:
+    @pytest.mark.parametrize("ending", ["png", "tif", "TIFF"])
+    @pytest.mark.parametrize("colour", ["rgb", "grey"])
+    def test_sixteen_bits_hold_more_than_256_levels(self, fuse_by_mean, folders, ending, colour):
+        ramp = np.linspace(0, 65535, 24 * 30).reshape(24, 30, 1).round().astype(np.uint16)
+        Image.fromarray(ramp[:, :, 0]).save(folders / "i.png")
+        options = ("--depth", "16", "--colour", colour, "--infrared-range", "full")
+        outcome = fuse_by_mean("vi/a.png", "i.png", "-o", f"f.{ending}", *options)
+        assert outcome.status == 0, outcome.err
+        found = decode(folders / f"f.{ending}").pixels
+        mean = (read(folders / "vi/a.png") * 257 + ramp) / 2
+        assert found.dtype == np.uint16
+        assert len(np.unique(found)) > 700
+        np.testing.assert_allclose(found, mean if colour == "rgb" else (mean @ LUMA)[:, :, None], atol=1)
+
+    def test_transparency_is_kept_and_metadata_left_out_is_said(self, fuse, folders, texture):
+        Image.fromarray(texture(24, 30, 4)).save(folders / "v.png", dpi=(72, 72))
+        outcome = fuse("v.png", "ir/a.bmp", "-o", "f.png", "--depth", "16")
+        assert "f.png: with 16 bits, metadata of the visible source are left out" in outcome.err
+        np.testing.assert_array_equal(read(folders / "f.png")[:, :, 3], texture(24, 30, 4)[:, :, 3])
+
+    def test_a_folder(self, fuse, folders):
+        assert fuse("vi", "ir", "-o", "out", "--depth", "16").status == 0
+        assert all(decode(folders / f"out/{name}.png").pixels.dtype == np.uint16 for name in "abc")
+        assert fuse("vi", "ir", "-o", "out").out.startswith("Fused 3 pair(s) to out, 3 of them anew")
+
+
+class TestInfrared:
+    @pytest.fixture
+    def counts(self, folders, texture) -> Path:
+        """Infrared pictures of 16 bit in `raw`, as of one camera: the second is of a warmer scene."""
+        (folders / "raw").mkdir()
+        for name, start in (("a", 7000), ("b", 7600)):
+            stored = texture(24, 30, 1)[:, :, 0].astype(np.uint16) * 4 + start
+            stored[:3, :3] = 8000
+            Image.fromarray(stored).save(folders / f"raw/{name}.png")
+        (folders / "vi/c.png").unlink()
+        (folders / "vi/a.png").write_bytes((folders / "vi/b.png").read_bytes())
+        return folders
+
+    @pytest.mark.parametrize("span", ["7000,9000", "shared"])
+    def test_equal_counts_are_equal_grey_in_a_folder(self, fuse_by_mean, counts, span):
+        outcome = fuse_by_mean("vi", "raw", "-o", "out", "--infrared-range", span)
+        assert outcome.status == 0, outcome.err
+        one, other = read(counts / "out/a.png"), read(counts / "out/b.png")
+        np.testing.assert_array_equal(one[:3, :3], other[:3, :3])
+        assert (other[3:] > one[3:]).mean() > 0.9
+        fuse_by_mean("vi", "raw", "-o", "out", "--infrared-range", "percentile")
+        assert (read(counts / "out/a.png")[:3, :3] != read(counts / "out/b.png")[:3, :3]).all()
+
+    def test_a_range_that_leaves_no_contrast_is_warned_of(self, fuse, counts):
+        outcome = fuse("vi/a.png", "raw/a.png", "-o", "f.png", "--infrared-range", "full")
+        assert outcome.status == 0
+        assert "Note: raw/a.png: distrusted by 0." in outcome.err
+        assert "of 255 levels; another infrared range may help.\n" in outcome.err
+        assert "distrusted" not in fuse("vi/a.png", "raw/a.png", "-o", "f.png").err
+
+    def test_a_black_source_is_distrusted(self, fuse, folders):
+        Image.new("L", (30, 24)).save(folders / "ir/a.bmp")
+        outcome = fuse("vi", "ir", "-o", "out")
+        assert outcome.status == 0
+        line = "ir/a.bmp: distrusted by 1.00 of 1: its contrast is 0 of 255 levels, 100% of its pixels are black"
+        assert outcome.err.splitlines()[-1] == f"Note: {line}."
+        assert line in (folders / "out/fused.jsonl").read_text()
+
+    def test_a_palette_colours_what_is_hot(self, fuse_by_mean, folders):
+        heat = np.zeros((24, 30), np.uint8)
+        heat[:, 15:] = 120
+        Image.fromarray(heat).save(folders / "i.png")
+        plain = ("vi/a.png", "i.png", "-o", "f.png", "--colour", "grey")
+        assert fuse_by_mean(*plain, "--palette", "inferno").status == 0
+        found = read(folders / "f.png")
+        assert (np.ptp(found[:, :15], axis=2) <= 1).all()
+        assert (found[:, 15:, 0] > found[:, 15:, 1] + 20).all()  # inferno is red and violet there
+        fuse_by_mean(*plain)
+        np.testing.assert_allclose(found @ LUMA, read(folders / "f.png"), atol=2)
+
+
 class TestMistakes:
     @pytest.mark.parametrize(
         ("args", "said"),
@@ -156,6 +243,10 @@ class TestMistakes:
             (("vi/a.png", "ir/a.bmp", "-o", "f.png", "--max-memory", "lots"), "such as 4G or 900M, got 'lots'"),
             (("vi/a.png", "ir/a.bmp", "-o", "f.png", "--infrared-range", "9,1"), "LOW below HIGH"),
             (("vi/a.png", "ir/a.bmp", "-o", "f.png", "--colour", "sepia"), "sepia"),
+            (("vi/a.png", "ir/a.bmp", "-o", "f.png", "--palette", "sepia"), "such as inferno, hot or turbo, got 'sepi"),
+            (("vi/a.png", "ir/a.bmp", "-o", "f.png", "--depth", "12"), "depth: expected 8 or 16 bits, got 12"),
+            (("vi/a.png", "ir/a.bmp", "-o", "f.jpg", "--depth", "16"), "f.jpg: JPEG has 8 bits; for a depth of 16"),
+            (("vi", "ir", "-o", "out", "--format", "webp", "--depth", "16"), "WEBP has 8 bits; for a depth of 16"),
             (("vi/a.png", "ir/a.bmp"), "out"),
         ],
     )

@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import NoReturn
@@ -16,8 +16,17 @@ from dream_if.errors import InputError
 from dream_if.inference.aligning import Aligner
 from dream_if.inference.api import make_fuser
 from dream_if.inference.engine import Settings
-from dream_if.inference.folders import JOURNAL, Journal, Report, fuse_files, is_video, pair_files, pair_folders
-from dream_if.inference.fuser import Fuser, Precision
+from dream_if.inference.folders import (
+    JOURNAL,
+    Journal,
+    Report,
+    fuse_files,
+    infrared_pictures,
+    is_video,
+    pair_files,
+    pair_folders,
+)
+from dream_if.inference.fuser import Fuser, Precision, check_depth
 from dream_if.inference.intensity import COLOURS, Colour, InfraredRange
 from dream_if.inference.weights import digest
 from dream_if.inference.writing import ENDINGS, check_ending
@@ -51,9 +60,15 @@ class Options:
     )
     infrared_range: str = option(
         "which infrared values become black and white: full: all that the type holds; percentile: the 0.1 "
-        "and 99.9 percentiles of each picture, or of all of a video; LOW,HIGH; auto: full for 8 bit, else percentile",
+        "and 99.9 percentiles of each picture, or of all of a video; shared: the outermost of a folder's, for all of "
+        "it; LOW,HIGH; auto: full for 8 bit, else percentile",
         default="auto",
         metavar="RANGE",
+    )
+    palette: str | None = option(
+        "show heat in the colours of matplotlib's map of this name, such as inferno; the brightness stays",
+        default=None,
+        metavar="NAME",
     )
     align: bool = option(
         "lay the infrared source on the visible one first, by an estimate for each pair, or one for all of a video",
@@ -65,6 +80,7 @@ class Options:
     format: str | None = option(
         "of pictures in a folder; PNG if left out", default=None, choices=[ending[1:] for ending in ENDINGS]
     )
+    depth: int = option("bits of each colour of fused pictures, 8 or 16; PNG and TIFF hold 16", default=8, metavar="N")
     device: str = network_options.device()
     precision: Precision = network_options.precision()
     max_memory: str | None = network_options.max_memory()
@@ -106,7 +122,7 @@ def _fuser(options: Options) -> Fuser:
     return make_fuser(
         options.weights,
         options.device,
-        options.precision,
+        check_depth(options.depth, options.precision),
         options.max_memory,
         options.compile,
         options.trust_code,
@@ -131,7 +147,7 @@ def run(options: Options) -> int:
         raise InputError(f"a source is missing ({MISSING}): give both, or restore one alone with --allow-missing.")
     span = InfraredRange.parse(options.infrared_range)
     how = align_options.rig_or_motion(options.rig, options.motion) if options.align or options.rig else None
-    settings = Settings(options.colour, span, None if how is None else Aligner(how))
+    settings = Settings(options.colour, span, None if how is None else Aligner(how), options.palette)
     if options.batch_size < 1:
         raise InputError(f"--batch-size must be 1 or more, got {options.batch_size}.")
     folders = [source is not None and source.is_dir() for source in (visible, infrared)]
@@ -149,7 +165,7 @@ def run(options: Options) -> int:
         if options.format is not None and not out.is_dir():
             raise InputError(f"--format is for pictures in a folder; the ending of {out} names its format.")
         jobs, problems = [pair_files(visible, infrared, out, ending, options.dominance)], []
-        check_ending(jobs[0].out)
+    check_ending(jobs[0].out, options.depth)
     threads = choose_threads(options.threads)
     use_threads(threads)
     fuser = _fuser(options)
@@ -157,6 +173,7 @@ def run(options: Options) -> int:
         raise InputError(f"--dominance: the network of {options.weights} has no dominance maps.")
     sys.stderr.write(f"Fusing {len(jobs)} pair(s) {network_options.where(fuser, threads)}\n")
     journal = Journal(make_folder(out) / JOURNAL) if all(folders) else None
+    settings = replace(settings, infrared_range=span.over(infrared_pictures(jobs)))
     with progress_bar("fused") as advance:
         report = fuse_files(
             fuser,
@@ -165,12 +182,15 @@ def run(options: Options) -> int:
             description={
                 "weights": digest(fuser.net),
                 "colour": settings.colour,
-                "infrared_range": str(span),
+                "infrared_range": str(settings.infrared_range),
                 "precision": fuser.precision,
             }
-            | ({"align": str(settings.aligner)} if settings.aligner else {}),
+            | ({"align": str(settings.aligner)} if settings.aligner else {})
+            | ({"palette": settings.palette} if settings.palette else {})
+            | ({"depth": str(options.depth)} if options.depth != 8 else {}),
             journal=journal,
             batch_size=options.batch_size,
+            depth=options.depth,
             progress=advance,
         )
     if journal is None:
@@ -192,6 +212,8 @@ def _fuse_videos(options: Options, visible: Path | None, infrared: Path | None, 
         raise InputError("--dominance is for pictures; extract the frames to two folders and fuse those.")
     if options.allow_missing:
         raise InputError("--allow-missing is for pictures; of videos both are needed.")
+    if options.depth != 8:
+        raise InputError("--depth is for pictures; extract the frames to two folders and fuse those.")
     if options.format is not None:
         raise InputError("--format is for pictures in a folder; the ending of OUT names a video's container.")
     out = pair_files(visible, infrared, out, ".mp4", dominance=False).out
@@ -222,7 +244,7 @@ def _told_of_one(report: Report, out: Path) -> int:
     """Say what became of a single pair."""
     if report.failed:
         raise InputError(report.failed[0].partition(": ")[2])
-    for notes in report.notes.values():
+    for notes in (*report.notes.values(), report.doubts):
         for note in notes:
             sys.stderr.write(f"Note: {note}.\n")
     sys.stdout.write(f"Wrote {out}\n")
@@ -240,6 +262,8 @@ def _told_of_many(report: Report, problems: list[str], out: Path) -> int:
     noted = sum(1 for notes in report.notes.values() if notes)
     if noted:
         sys.stdout.write(f"{noted} have notes, such as their infrared range, in {out / JOURNAL}.\n")
+    for doubt in report.doubts:
+        sys.stderr.write(f"Note: {doubt}.\n")
     for problem in (*report.failed, *problems):
         sys.stderr.write(f"Not fused: {problem}\n")
     return int(bool(report.failed or problems))

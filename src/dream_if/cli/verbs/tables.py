@@ -10,6 +10,7 @@ from rich.console import Console
 from dream_if.cli import network_options
 from dream_if.cli.options import option, positional
 from dream_if.cli.progress import progress_bar
+from dream_if.data.file_list import list_files
 from dream_if.detection.drawing import draw_found
 from dream_if.detection.runs import DETECTORS, detect_on_fused
 from dream_if.errors import InputError
@@ -195,7 +196,7 @@ def _detect(plan: TablePlan, out: Path, options: Options) -> None:
         )
     for sentence in results.left_out:
         sys.stderr.write(f"Left out {sentence}\n")
-    _deliver(detection_document(results), out)
+    _deliver(detection_document(results), out, plan)
     if options.panels:
         drawn = draw_found(results, options.panels, out / "panels" / "table5")
         sys.stdout.write(f"Wrote {len(drawn)} panels to {out / 'panels' / 'table5'}\n")
@@ -217,15 +218,19 @@ def _compare(plan: TablePlan, out: Path, options: Options) -> None:
         out / f"{document.name}_images.csv",
         per_image(scored.scores).to_csv(index=False, lineterminator="\n", na_rep="nan").encode(),
     )
-    _deliver(document, out)
+    _deliver(document, out, plan)
     if options.panels:
         drawn = draw_extremes(scored, options.panels, out / "panels" / document.name, device)
         sys.stdout.write(f"Wrote {len(drawn)} panels to {out / 'panels' / document.name}\n")
 
 
-def _deliver(document: Document, out: Path) -> None:
-    """Write and print a document."""
+def _deliver(document: Document, out: Path, plan: TablePlan | None = None) -> None:
+    """Write and print a document, and write which files its pairs are."""
     written = document.write(out)
+    files = {name: pairs for name, images in plan.images.items() if (pairs := images.files())} if plan else {}
+    if files:
+        written.append(out / f"{document.name}_pairs.csv")
+        write_atomically(written[-1], list_files(files).encode())
     console = Console()
     if console.is_terminal:
         document.show(console)
