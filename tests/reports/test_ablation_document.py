@@ -13,6 +13,7 @@ import yaml
 from PIL import Image
 from scipy import stats
 
+from dream_if.metrics import SSIM, AverageGradient
 from dream_if.models import DreamIF
 from dream_if.reports.paper import TABLE_4
 from tests.reports.reading import lines_of_csv, sections
@@ -230,8 +231,8 @@ def test_the_files(made, run, files_below, tmp_path):
 
 def test_a_lower_mean_is_ahead_where_lower_is_better(run, write_ablation, monkeypatch):
     write_ablation()
-    directions = {"AG": False, "Qabf": True, "SSIM": None}
-    monkeypatch.setattr("dream_if.reports.ablation.higher_is_better", directions.get)
+    monkeypatch.setattr(AverageGradient, "higher_is_better", False)
+    monkeypatch.setattr(SSIM, "higher_is_better", None)
     outcome = run("tables", "4")
     lines = lines_of_csv()
     assert lines["llvip", "rd_ce_se", "AG"]["seeds_ahead"] == "0"

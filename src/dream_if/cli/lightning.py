@@ -13,6 +13,7 @@ import yaml
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info
 
@@ -200,6 +201,8 @@ class FusionCLI(LightningCLI):
         """Build the trainer, with checkpoints that are written whole and a bar that agrees with the epochs' lines."""
         trainer = super().instantiate_trainer(**kwargs)
         trainer.strategy.checkpoint_io = WholeCheckpoints()
+        # Of several, Lightning takes the first for the one that knows the best checkpoint.
+        trainer.callbacks.sort(key=lambda one: isinstance(one, Checkpoint) and not isinstance(one, BestCheckpoint))  # type: ignore[attr-defined]  # set by a connector
         set_bar(trainer)
         return trainer
 

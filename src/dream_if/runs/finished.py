@@ -36,7 +36,7 @@ class Run:
         config: every setting.
         fit: what metrics.json says of the training; empty where the folder holds a test alone.
         parameters: of its network; None where metrics.json tells none.
-        directions: metric -> whether higher is better.
+        directions: metric -> whether higher is better; None where neither end is.
         checkpoint: name of the file that was tested; None where metrics.json names none.
         means: test set -> metric -> mean over its images; NaN where it is undefined.
         images: test set -> a line for each image, by its name, and a column for each metric; NaN where it is undefined.
@@ -51,7 +51,7 @@ class Run:
     config: Mapping[str, Any]
     fit: Mapping[str, Any]
     parameters: int | None
-    directions: Mapping[str, bool]
+    directions: Mapping[str, bool | None]
     checkpoint: str | None
     means: Mapping[str, Mapping[str, float]]
     images: Mapping[str, pd.DataFrame]
