@@ -1,6 +1,7 @@
 """What is used of libraries without being public: it is there, and does what it is used for."""
 
 import torch
+from lightning.pytorch.callbacks import RichProgressBar
 from torch import nn
 from torch.export import Dim, export
 
@@ -43,3 +44,10 @@ def test_fused_optimizers_unscale_by_themselves() -> None:
     parameters = [nn.Parameter(torch.zeros(1))]
     assert compat.unscales_by_itself(torch.optim.AdamW(parameters, fused=True))
     assert not compat.unscales_by_itself(torch.optim.AdamW(parameters))
+
+
+def test_a_bar_calls_an_epoch_as_it_is_told() -> None:
+    assert callable(RichProgressBar._get_train_description)  # which tests/cli/test_launch.py sees in a terminal
+    bar = RichProgressBar()
+    compat.describe_epochs(bar, lambda epoch: f"epoch {epoch + 1}")
+    assert bar._get_train_description(0) == "epoch 1"

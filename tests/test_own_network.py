@@ -49,6 +49,7 @@ def test_every_command_of_the_page(run, folder: Path) -> None:
             cpu = "--trainer.accelerator cpu" if given.startswith("fit") else ""
             outcome = run(*shlex.split(f"{given} {small} {cpu}"))
             assert outcome.status == 0, f"{line}\n{outcome.err}"
+            assert "--trust-code" in outcome.out or not given.startswith("publish")
     runs = folder / "runs/dream-if"
     first = json.loads((runs / "version_0/metrics.json").read_text())
     assert first["test"]["metrics"]["test/scenes/Qabf"] > 0

@@ -1,6 +1,6 @@
 """Names of libraries that are not public, where there is no public one; each with a test in tests/test_compat.py."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "computing_nothing",
+    "describe_epochs",
     "drop_guards",
     "hub_settings",
     "multiplies_bfloat16",
@@ -64,3 +65,8 @@ def verb_settings(cli: Any) -> Iterable[str]:
 def unscales_by_itself(optimizer: torch.optim.Optimizer) -> bool:
     """Whether a step of this optimizer divides float16's gradients by their scale, as fused ones do. In torch 2.15."""
     return bool(getattr(optimizer, "_step_supports_amp_scaling", False))
+
+
+def describe_epochs(bar: Any, describe: Callable[[int], str]) -> None:
+    """Have Lightning's bar call an epoch, which it counts from 0, as this function does. Seen in lightning 2.6."""
+    bar._get_train_description = describe

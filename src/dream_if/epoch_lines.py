@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
-__all__ = ["EpochLines", "duration"]
+__all__ = ["EpochLines", "duration", "epoch_number"]
 
 
 def duration(seconds: float) -> str:
@@ -19,6 +19,13 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def epoch_number(trainer: Trainer) -> str:
+    """Which epoch runs, counted from 1, and of how many if that is settled: ``3 of 15``."""
+    most = trainer.max_epochs
+    number = trainer.current_epoch + 1
+    return f"{number:{len(str(most))}d} of {most}" if most and most > 0 else str(number)
 
 
 class EpochLines(Callback):
@@ -50,7 +57,7 @@ class EpochLines(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the line."""
         metrics = trainer.callback_metrics  # asked for by every process, as it may have to meet the others for them
-        parts = [f"epoch {self._number(trainer)}", f"loss {metrics['train/loss']:.4f}"]
+        parts = [f"epoch {epoch_number(trainer)}", f"loss {metrics['train/loss']:.4f}"]
         if self._validated:
             parts.append(self._scores(trainer, pl_module, metrics))
         if "train/data_wait" in metrics:
@@ -70,11 +77,6 @@ class EpochLines(Callback):
                 f"  dream-if test --config {config} --ckpt_path {best}\n"
                 f"  dream-if fuse VISIBLE INFRARED -o FUSED --weights {best}{trust}"
             )
-
-    def _number(self, trainer: Trainer) -> str:
-        most = trainer.max_epochs
-        number = trainer.current_epoch + 1
-        return f"{number:{len(str(most))}d} of {most}" if most and most > 0 else str(number)
 
     def _scores(self, trainer: Trainer, pl_module: LightningModule, metrics: Mapping[str, Tensor]) -> str:
         """The validation metrics, with a mark at a new best."""

@@ -1,6 +1,7 @@
 """What trackers get beside settings and metrics, read back with their own programs."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,20 @@ def test_mlflow(run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from dream_if.runs.finished import find_runs
 
     assert [found.folder for found in find_runs(workspace / "flow").tested] == [folder]  # and not the copies
+
+
+@pytest.mark.parametrize(("validations", "files"), [("1.0", ["best.ckpt"]), ("0", [])])
+def test_the_files_of_a_run(run, workspace: Path, offline, monkeypatch, validations: str, files: list[str]) -> None:
+    """By their full paths, as `wandb sync` may be called elsewhere; best.ckpt beside a checkpoint of the user's own."""
+    given: list[Path] = []
+    monkeypatch.setattr("wandb.Artifact.add_file", lambda _, path, **_options: given.append(Path(path)))
+    theirs = "[{class_path: ModelCheckpoint, init_args: {monitor: train/loss, filename: theirs}}]"
+    options = ("--trainer.logger", "WandbLogger", "--trainer.logger.save_dir", "runs", "--trainer.callbacks", theirs)
+    outcome = run(*FIT[:3], *options, "--trainer.limit_val_batches", validations)
+    assert outcome.status == 0, outcome.err
+    folder = workspace / "runs/dream-if" / offline.run.id
+    assert sorted(given) == sorted(
+        [folder / "config.yaml", folder / "metrics.json", *(folder / "checkpoints" / name for name in files)]
+    )
+    assert (folder / "checkpoints/theirs.ckpt").is_file()
+    assert json.loads((folder / "metrics.json").read_text())["fit"]["best_by"] == "val/Qabf"

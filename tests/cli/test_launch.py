@@ -1,7 +1,11 @@
 """What is made of the processes that torchrun or SLURM start."""
 
+import os
+import pty
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -89,3 +93,25 @@ def test_one_thread_trains_in_bfloat16(tmp_path: Path) -> None:
     code = "import sys; from dream_if.cli import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run([sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_in_a_terminal_each_line_stands_above_the_bar(workspace: Path) -> None:
+    """And the bar counts as the lines do, without v_num."""
+    main, other = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "240"}
+    script = "import sys; from dream_if.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = (*FIT[:3], "--trainer.max_epochs", "2", "--trainer.accelerator", "cpu")
+    with subprocess.Popen(
+        [sys.executable, "-c", script, *words], stdin=other, stdout=other, stderr=other, cwd=workspace, env=environment
+    ) as process:
+        os.close(other)
+        written = b""
+        with suppress(OSError):  # the end
+            while read := os.read(main, 4096):
+                written += read
+    os.close(main)
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written.decode())
+    assert process.returncode == 0, text
+    assert re.findall(r"[\r\n](epoch \d of 2) \| loss", text) == ["epoch 1 of 2", "epoch 2 of 2"]
+    assert set(re.findall(r"[\r\n](\w+ \d.*?) +━", text)) == {"epoch 1 of 2", "epoch 2 of 2"}
+    assert "v_num" not in text

@@ -1,5 +1,6 @@
 """`dream-if tables 4` on made-up runs, against scipy and against arithmetic done a second way."""
 
+import json
 import math
 import re
 import shutil
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 from scipy import stats
 
+from dream_if.metrics import SSIM, AverageGradient
 from dream_if.models import DreamIF
 from dream_if.reports.paper import TABLE_4
 from tests.reports.reading import lines_of_csv, sections
@@ -148,6 +151,26 @@ def test_the_size_of_each_rows_network(made):
         assert cells[-1] == f"{sum(parameter.numel() for parameter in net.parameters()) / 1e6:.2f}"
 
 
+def test_a_foreign_network_and_a_foreign_metric_count_by_what_their_runs_note(run, write_ablation):
+    """Without their code: the size of the network, and that less of the metric is better."""
+    for path in write_ablation().rglob("metrics.json"):
+        change_config(path.parent, lambda config: config["model"].update(net={"class_path": "mine.Net"}))
+        record = json.loads(path.read_text().replace("/AG", "/glare"))
+        record["test"] |= {"parameters": 1_230_000, "higher_is_better": {"glare": False}}
+        path.write_text(json.dumps(record))
+        images = path.with_name("per_image.csv")
+        images.write_text(images.read_text().replace("AG", "glare", 1))
+    grid = {"group": {"values": list(ROWS)}, "seed_everything": {"values": list(SEEDS)}}
+    Path("my.yaml").write_text(yaml.safe_dump({"method": "grid", "command": ["${args}"], "parameters": grid}))
+    outcome = run("tables", "sweep", "runs/table4", "--sweep", "my.yaml")
+    assert outcome.status == 0, outcome.err
+    header, *rows = sections(outcome.out)["llvip, 12 image(s)"]
+    assert {cells[-1] for cells in rows} == {"1.23"}
+    column = header.index("glare ↓")
+    means = [np.mean([scores_of(row, seed)["llvip"][:, 0].mean() for seed in SEEDS]) for row in ROWS]
+    assert [cells[column].startswith("**") for cells in rows] == [mean == min(means) for mean in means]
+
+
 def test_the_notes_say_how_the_numbers_came_about(made):
     for words in (
         "5 rows with 3 seed(s) each (0, 1, 2)",
@@ -208,8 +231,8 @@ def test_the_files(made, run, files_below, tmp_path):
 
 def test_a_lower_mean_is_ahead_where_lower_is_better(run, write_ablation, monkeypatch):
     write_ablation()
-    directions = {"AG": False, "Qabf": True, "SSIM": None}
-    monkeypatch.setattr("dream_if.reports.ablation.higher_is_better", directions.get)
+    monkeypatch.setattr(AverageGradient, "higher_is_better", False)
+    monkeypatch.setattr(SSIM, "higher_is_better", None)
     outcome = run("tables", "4")
     lines = lines_of_csv()
     assert lines["llvip", "rd_ce_se", "AG"]["seeds_ahead"] == "0"

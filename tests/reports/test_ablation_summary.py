@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dream_if.metrics import SSIM, Qabf
 from tests.reports.reading import lines_of_csv, sections
 from tests.runs.made_runs import METRICS, ROWS, write_run
 
@@ -72,7 +73,8 @@ def test_the_order_of_the_rows_is_that_of_their_means_over_sets(run, write_known
 
 
 def test_where_lower_is_better_the_lowest_comes_first_and_is_ahead(run, write_known, monkeypatch):
-    monkeypatch.setattr("dream_if.reports.ablation.higher_is_better", {"AG": True, "Qabf": False}.get)
+    monkeypatch.setattr(Qabf, "higher_is_better", False)
+    monkeypatch.setattr(SSIM, "higher_is_better", None)
     write_known({"road": 40, "city": 40}, {"rd_ce_se": {"road": 0.3, "city": 0.5}, "rd": {"road": 0.3}})
     text = run("tables", "4").out
     orders = lines_of(text, ORDER)

@@ -157,6 +157,7 @@ def test_other_test_sets_are_refused(refused):
         ("metrics.json", '{"test": {"metrics": ["test/llvip/AG"]}}', "test.metrics: expected numbers by name"),
         ("metrics.json", '{"test": {"metrics": {"test/llvip/AG": "much"}}}', "test.metrics.test/llvip/AG: expected"),
         ("metrics.json", '{"test": {"metrics": {"test/llvip/AG": true}}}', "expected a number or null, got true"),
+        ("metrics.json", '{"test": {"higher_is_better": {"glare": 1}}}', "expected true or false, got 1"),
         ("metrics.json", '{"test": {"checkpoint": 5}}', "test.checkpoint: expected the path of a file, got 5"),
         ("metrics.json", '{"fit": {"steps": "many"}}', 'fit.steps: expected a whole number, got "many"'),
         ("metrics.json", '{"fit": {"hardware": ["a"]}}', "fit.hardware: expected text"),

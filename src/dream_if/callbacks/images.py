@@ -9,6 +9,7 @@ import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 from lightning.pytorch.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_info
 from PIL import Image
 from torch import Tensor
 
@@ -135,3 +136,7 @@ class FusedImages(BasePredictionWriter):
         folder = self.folder / trainer.datamodule.test_sets[dataloader_idx]  # type: ignore[attr-defined]  # lightning's
         for name, fused in zip(batch["name"], prediction.fused, strict=True):
             write_atomically(folder / f"{name}.png", image_png(to_8_bit(fused).permute(1, 2, 0).cpu().numpy()))
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say where they are."""
+        rank_zero_info(f"The fused images are in {self.folder}")

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from dream_if.callbacks.folder import METRICS_FILE, run_directory
 from dream_if.messages import flat
+from dream_if.metrics import METRICS
 from dream_if.storage import write_atomically
 
 __all__ = ["RunConfig", "RunMetrics"]
@@ -59,7 +60,7 @@ class RunMetrics(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Say how large the network is and where everything goes."""
-        count = sum(parameter.numel() for parameter in pl_module.parameters())
+        count = _size(pl_module)
         place = "" if trainer.fast_dev_run else f"; this run's folder is {run_directory(trainer)}"  # type: ignore[attr-defined]  # set by a connector
         rank_zero_info(f"The network has {count / 1e6:.2f} M parameters{place}")
 
@@ -127,7 +128,16 @@ class RunMetrics(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the metrics, and print them as a table: a row for each set and method."""
         self._write_images(trainer)
-        self._write(trainer, "test", {"checkpoint": trainer.ckpt_path and str(trainer.ckpt_path)})
+        directions = {name: METRICS[name].higher_is_better for name in pl_module.metric_names}  # type: ignore[union-attr]  # our task's
+        self._write(
+            trainer,
+            "test",
+            {
+                "checkpoint": trainer.ckpt_path and str(trainer.ckpt_path),
+                "parameters": _size(pl_module),  # these two for tables, which import no code of others
+                "higher_is_better": directions,
+            },
+        )
         if trainer.is_global_zero and trainer.callback_metrics:
             sets = trainer.datamodule.test_sets  # type: ignore[attr-defined]  # lightning's
             table = _table(trainer.callback_metrics, pl_module.metric_names, sets)  # type: ignore[arg-type]  # our task's
@@ -172,6 +182,12 @@ def _record(folder: Path) -> dict[str, Any]:
     path = folder / METRICS_FILE
     record: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     return record
+
+
+def _size(pl_module: LightningModule) -> int:
+    """The number of the network's parameters, without those of losses and metrics."""
+    network: torch.nn.Module = pl_module.net  # type: ignore[assignment]  # our task's
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _hardware(device: torch.device, processes: int) -> str:

@@ -85,9 +85,10 @@ class TrackerRecords(Callback):
             return
         folder = run_directory(trainer)
         files = [folder / name for name in RECORDS]
-        if self.checkpoints == "best":
-            files.append(Path(getattr(trainer.checkpoint_callback, "best_model_path", "") or folder / "best.ckpt"))
-        files = [path for path in files if path.is_file()]
+        best = getattr(trainer.checkpoint_callback, "best_model_path", "")  # none after a test alone
+        if best and self.checkpoints == "best":
+            files.append(Path(best))
+        files = [path.absolute() for path in files if path.is_file()]  # `wandb sync` may be called from elsewhere
         for logger in trainer.loggers:
             if isinstance(logger, MLFlowLogger):
                 for path in files:

@@ -1,6 +1,8 @@
-"""The processes of a run: whether there are as many as the trainer counts on, and how each computes."""
+"""The processes of a run: whether there are as many as the trainer counts on, how each computes, and its bar."""
 
+import logging
 import os
+import sys
 
 import torch
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
@@ -8,10 +10,12 @@ from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from dream_if.compat import describe_epochs
+from dream_if.epoch_lines import epoch_number
 from dream_if.errors import InputError
 from dream_if.machine import choose_threads, use_threads
 
-__all__ = ["check_processes", "set_arithmetic", "share_cores"]
+__all__ = ["check_processes", "set_arithmetic", "set_bar", "share_cores"]
 
 
 def check_processes(trainer: Trainer) -> None:
@@ -71,3 +75,30 @@ def set_arithmetic(trainer: Trainer) -> None:
         f"Precision {trainer.precision}, TF32 {'off' if exact else 'on'}, "
         f"cuDNN benchmark {'on' if torch.backends.cudnn.benchmark else 'off'}"
     )
+
+
+def set_bar(trainer: Trainer) -> None:
+    """Have the bar agree with the epochs' lines, and those stand above it; in a file there are the lines alone."""
+    bar = trainer.progress_bar_callback
+    if bar is None:
+        return
+    if not sys.stdout.isatty():
+        trainer.callbacks.remove(bar)  # type: ignore[attr-defined]  # set by a connector, unseen by mypy
+        return
+    # Without v_num, which says nothing that the run's folder does not.
+    bar.get_metrics = lambda *_: dict(trainer.progress_bar_metrics)  # type: ignore[method-assign]
+    describe_epochs(bar, lambda _: f"epoch {epoch_number(trainer)}")
+    for name in ("lightning", "lightning.fabric", "lightning.pytorch"):
+        for handler in logging.getLogger(name).handlers:
+            if isinstance(handler, logging.StreamHandler) and sys.stderr.isatty():
+                handler.setStream(_StandardError())
+
+
+class _StandardError:
+    """`sys.stderr` as it is at each time: a bar that is drawn takes its place, to show lines above itself."""
+
+    def write(self, text: str) -> None:
+        sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()

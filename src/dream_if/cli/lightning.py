@@ -2,7 +2,6 @@
 
 import io
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info
 
@@ -30,7 +30,7 @@ from dream_if.callbacks import (
     run_directory,
 )
 from dream_if.cli.classes import ModelParser, checkpoint_network, named_classes, plain
-from dream_if.cli.launch import check_processes, set_arithmetic, share_cores
+from dream_if.cli.launch import check_processes, set_arithmetic, set_bar, share_cores
 from dream_if.cli.options import OneLineErrors
 from dream_if.compat import verb_settings
 from dream_if.data import FusionDataModule
@@ -198,14 +198,12 @@ class FusionCLI(LightningCLI):
             self.model.net.load_state_dict(self.start.state_dict())
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Build the trainer, with checkpoints that are written whole."""
+        """Build the trainer, with checkpoints that are written whole and a bar that agrees with the epochs' lines."""
         trainer = super().instantiate_trainer(**kwargs)
         trainer.strategy.checkpoint_io = WholeCheckpoints()
-        bar = trainer.progress_bar_callback
-        if bar is not None and not sys.stdout.isatty():  # in a file the lines of the epochs do
-            trainer.callbacks.remove(bar)  # type: ignore[attr-defined]  # set by a connector, unseen by mypy
-        elif bar is not None:  # without v_num, which says nothing that the run's folder does not
-            bar.get_metrics = lambda *_: dict(trainer.progress_bar_metrics)  # type: ignore[method-assign]
+        # Of several, Lightning takes the first for the one that knows the best checkpoint.
+        trainer.callbacks.sort(key=lambda one: isinstance(one, Checkpoint) and not isinstance(one, BestCheckpoint))  # type: ignore[attr-defined]  # set by a connector
+        set_bar(trainer)
         return trainer
 
     def after_instantiate_classes(self) -> None:

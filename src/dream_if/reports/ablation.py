@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from dream_if.data.conditions import CLEAN
-from dream_if.metrics import METRICS, TABLE_METRICS
+from dream_if.metrics import TABLE_METRICS
 from dream_if.reports.ablation_runs import sort_runs
 from dream_if.reports.lineup import Lineup
 from dream_if.reports.score_tables import NOISE_RAISES
 from dream_if.runs.finished import FoundRuns, Run
-from dream_if.scoring.statistics import Values, higher_is_better, holm, paired_test
+from dream_if.scoring.statistics import Values, holm, paired_test
 
 __all__ = ["AGAINST", "RESULT", "Ablation", "make_ablation", "with_spread"]
 
@@ -77,7 +77,9 @@ class Ablation:
 
     def direction(self, name: str, metric: str) -> bool | None:
         """Whether higher is better on a test set; None where neither end is, or where noise raises the metric."""
-        return None if _stands_apart(self.places[name], metric) else higher_is_better(metric)
+        if _stands_apart(self.places[name], metric):
+            return None
+        return self.runs[self.lineup.base, self.seeds[0]].directions[metric]
 
     @property
     def tests(self) -> int:
@@ -141,7 +143,7 @@ def make_ablation(found: FoundRuns, lineup: Lineup) -> Ablation:
     seeds = tuple(dict.fromkeys(seed for _, seed in runs))
     first = next(iter(runs.values()))
     scored = next(iter(first.means.values()))
-    metrics = tuple(metric for metric in dict.fromkeys((*TABLE_METRICS, *METRICS)) if metric in scored)
+    metrics = tuple(metric for metric in dict.fromkeys((*TABLE_METRICS, *first.directions)) if metric in scored)
     statistics = tuple(dict.fromkeys(one for run in runs.values() for of in run.dominance.values() for one in of))
     places = [(name, row, metric) for name in first.images for metric in metrics for row in rows]
     places += [(name, row, statistic) for name in first.images for statistic in statistics for row in rows]
@@ -175,11 +177,12 @@ def _effects(
     if lineup.full:
         pairs += [(lineup.full, row) for row in rows if row not in lineup.rows]
     lines = []
-    for name, place in runs[lineup.base, seeds[0]].places.items():
+    first = runs[lineup.base, seeds[0]]
+    for name, place in first.places.items():
         values = {row: _averaged([runs[row, seed].images[name][metrics] for seed in seeds]) for row in rows}
         for row, other in pairs:
             for metric in metrics:
-                apart, direction = _stands_apart(place, metric), higher_is_better(metric)
+                apart, direction = _stands_apart(place, metric), first.directions[metric]
                 test = paired_test(values[row][metric].to_numpy(), values[other][metric].to_numpy(), direction)
                 differences = np.array(
                     [runs[row, seed].means[name][metric] - runs[other, seed].means[name][metric] for seed in seeds]

@@ -64,7 +64,7 @@ def _first(ablation: Ablation) -> Run:
 
 
 def _millions(count: int | None) -> str:
-    return "–" if count is None else f"{count / 1e6:.2f}"
+    return "–" if count is None else f"{count / 1e6:.{2 if count >= 1e4 else 4}f}"
 
 
 def _set_beside_the_paper(ablation: Ablation) -> str:

@@ -20,13 +20,13 @@ def on_scenes(run: Run) -> bool:
 
 
 def parameters(run: Run) -> int | None:
-    """The number of parameters of a run's network, which is built without memory for them; None for foreign code.
+    """The number of parameters of a run's network; None for foreign code in runs of versions that noted none.
 
     Raises:
-        InputError: This version has no such network.
+        InputError: The run notes none, and this version has no such network.
     """
-    if "class_path" in run.config["model"]["net"]:
-        return None
+    if run.parameters is not None or "class_path" in run.config["model"]["net"]:
+        return run.parameters
     try:
         with torch.device("meta"):
             net = DreamIF(**run.config["model"]["net"])

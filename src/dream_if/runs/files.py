@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import pandas as pd
 import yaml
 
 from dream_if.errors import InputError
-from dream_if.metrics import METRICS
 
 __all__ = ["NETWORK", "SHUFFLED", "is_statistic", "read_config", "read_images", "read_metrics"]
 
@@ -68,6 +68,11 @@ def read_metrics(path: Path) -> dict[str, Any]:
     _expect(path, "fit.hardware", fit.get("hardware"), str | None, "text")
     _expect(path, "fit.versions", fit.get("versions"), dict | str | None, "versions by name")
     _expect(path, "test.checkpoint", test.get("checkpoint"), str | None, "the path of a file")
+    _expect(path, "test.parameters", test.get("parameters"), int | None, "a whole number")
+    directions = test.get("higher_is_better", {})
+    _expect(path, "test.higher_is_better", directions, dict, "true or false by metric")
+    for name, higher in directions.items():
+        _expect(path, f"test.higher_is_better.{name}", higher, bool, "true or false")
     _expect(path, "test.metrics", test.get("metrics", {}), dict, "numbers by name")
     for name, value in test.get("metrics", {}).items():
         _expect(path, f"test.metrics.{name}", value, int | float | None, "a number or null")
@@ -76,15 +81,19 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
 def _expect(path: Path, key: str, value: Any, kind: Any, told: str) -> None:
     """Refuse a value of another type; true and false are no numbers here, though Python takes them for such."""
-    if isinstance(value, bool) or not isinstance(value, kind):
+    if (isinstance(value, bool) and kind is not bool) or not isinstance(value, kind):
         raise InputError(
             f"{path}: {key}: expected {told}, got {json.dumps(value, default=str)}; move its folder away and repeat "
             "the run."
         )
 
 
-def read_images(path: Path) -> dict[str, dict[str, pd.DataFrame]]:
+def read_images(path: Path, metrics: Collection[str]) -> dict[str, dict[str, pd.DataFrame]]:
     """What the network scored, and with shuffled maps where that was tested.
+
+    Args:
+        path: per_image.csv of a run.
+        metrics: those there are.
 
     Returns:
         Method -> test set -> a line for each image, by its name, and a column for each metric and statistic of
@@ -103,7 +112,7 @@ def read_images(path: Path) -> dict[str, dict[str, pd.DataFrame]]:
     values: dict[tuple[str, str, str], list[float]] = {}
     try:
         columns = [column for column in rows.fieldnames or () if column not in ("set", "method", "name")]
-        unknown = sorted(column for column in columns if column not in METRICS and not is_statistic(column))
+        unknown = sorted(column for column in columns if column not in metrics and not is_statistic(column))
         if unknown:
             raise InputError(
                 f"{path}: this version knows no metric {', '.join(unknown)}; make the table with the version that "

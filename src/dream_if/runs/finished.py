@@ -14,6 +14,7 @@ import pandas as pd
 from dream_if.data.conditions import CLEAN
 from dream_if.errors import InputError
 from dream_if.messages import flat
+from dream_if.metrics import METRICS
 from dream_if.runs.files import NETWORK, SHUFFLED, is_statistic, read_config, read_images, read_metrics
 from dream_if.runs.sweep_point import IDLE
 
@@ -34,6 +35,8 @@ class Run:
         folder: where its files lie.
         config: every setting.
         fit: what metrics.json says of the training; empty where the folder holds a test alone.
+        parameters: of its network; None where metrics.json tells none.
+        directions: metric -> whether higher is better; None where neither end is.
         checkpoint: name of the file that was tested; None where metrics.json names none.
         means: test set -> metric -> mean over its images; NaN where it is undefined.
         images: test set -> a line for each image, by its name, and a column for each metric; NaN where it is undefined.
@@ -47,6 +50,8 @@ class Run:
     folder: Path
     config: Mapping[str, Any]
     fit: Mapping[str, Any]
+    parameters: int | None
+    directions: Mapping[str, bool | None]
     checkpoint: str | None
     means: Mapping[str, Mapping[str, float]]
     images: Mapping[str, pd.DataFrame]
@@ -120,12 +125,16 @@ def find_records(*folders: Path) -> Iterator[tuple[Path, dict[str, Any], dict[st
 
 
 def _run(folder: Path, config: dict[str, Any], record: dict[str, Any]) -> Run:
-    scored = read_images(folder / "per_image.csv")
+    known = {name: metric.higher_is_better for name, metric in METRICS.items()}
+    directions = known | record["test"].get("higher_is_better", {})
+    scored = read_images(folder / "per_image.csv", directions)
     checkpoint = record["test"].get("checkpoint")
     run = Run(
         folder=folder,
         config=config,
         fit=record.get("fit", {}),
+        parameters=record["test"].get("parameters"),
+        directions=directions,
         checkpoint=None if checkpoint is None else Path(checkpoint).name,
         **_tested(folder, record, scored, NETWORK),
         places=_places(config["data"], scored[NETWORK]),

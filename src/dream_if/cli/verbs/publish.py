@@ -51,7 +51,8 @@ def run(options: Options) -> int:
     )
     size = path.stat().st_size / 2**20
     found_by = options.name if options.out is None else path
+    trust = " --trust-code" if options.trust_code else ""
     sys.stdout.write(
-        f"Wrote {path} ({size:.1f} MiB) and {path.with_suffix('.json').name}; fuse with --weights {found_by}\n"
+        f"Wrote {path} ({size:.1f} MiB) and {path.with_suffix('.json').name}; fuse with --weights {found_by}{trust}\n"
     )
     return 0
