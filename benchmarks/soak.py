@@ -38,9 +38,10 @@ def fit(folder: Path, steps: int) -> str:
         "data": {
             "layout": "scenes",
             "num_scenes": steps // EPOCHS,
-            "crop": 32,
-            "crops_per_pair": 8,
-            "batch_size": 8,
+            "scene_size": [96, 128],
+            "crop": 16,
+            "crops_per_pair": 2,
+            "batch_size": 2,
             "num_workers": 0,
         },
         "trainer": {"max_epochs": EPOCHS, "accelerator": "cpu", "enable_progress_bar": False},
