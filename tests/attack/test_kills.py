@@ -134,7 +134,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", CASES)
 def test_a_repeated_command(name: str, template: Path, tmp_path: Path, time_left: Callable[[float], bool]) -> None:
     case, rng, faults = CASES[name], random.Random(f"{SEED} kill {name}"), []
-    share = {"fit": 0.1, "resume": 0.06}.get(name, 0.04)
+    share = {"fit": 0.1, "resume": 0.06}.get(name, 0.03)
     whole = shutil.copytree(template, tmp_path / "whole")
     ended = command(case.words, whole)
     assert ended.status == 0, ended.said
