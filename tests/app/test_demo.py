@@ -1,6 +1,8 @@
 """What happens behind the page, without a page."""
 
+import itertools
 from threading import Event, Thread
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -139,6 +141,25 @@ class TestMistakes:
             demo.fuse(*pair, NONE, "rgb", "warm")
         with pytest.raises(InputError, match="colour: expected rgb, ycbcr, grey, got 'red'"):
             demo.fuse(*pair, NONE, "red", "auto")
+
+
+class TestTimeLimit:
+    @pytest.mark.parametrize("tiles", [False, True])
+    def test_a_slow_fusion_is_ended_and_the_next_one_is_whole(self, pair, fuser, tmp_path, monkeypatch, tiles):
+        if tiles:
+            monkeypatch.setattr(fuser, "_pixels_at_once", lambda _: 32 * 32)
+            monkeypatch.setattr(fuser, "_tile_size", lambda *_: (32, 32))
+        demo = Demo(fuser, tmp_path / "out")
+        demo.folder.mkdir()
+        whole = demo.fuse(*pair, NONE, "rgb", "auto").fused
+        seconds = itertools.count(0, 100)  # each layer takes 100 s
+        with monkeypatch.context() as slow:
+            slow.setattr("dream_if.app.demo.time", Mock(monotonic=seconds.__next__, perf_counter=lambda: 0.0))
+            with pytest.raises(InputError, match=r"^The fusion was ended: the page gives it 600 seconds\."):
+                demo.fuse(*pair, NONE, "rgb", "auto")
+        assert next(seconds) == 800  # asked at 0 and before seven layers, of which the last would begin at 700
+        assert len(list(demo.folder.iterdir())) == 1  # the first one's
+        assert (demo.fuse(*pair, NONE, "rgb", "auto").fused == whole).all()
 
 
 class TestPreview:

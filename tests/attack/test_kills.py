@@ -17,10 +17,14 @@ from dream_if.models import DreamIF
 from tests.attack.counting import COUNTS, SEED, command
 from tests.attack.test_settings import PLAN
 from tests.conftest import TINY, TINY_NET, write_pairs
+from tests.inference.videos import frames_of, write
 
 pytestmark = pytest.mark.attack
 
 FIT = ["fit", "--config", "tiny.yaml", "--trainer.max_epochs=6", "--threads=1"]
+TRAINED = ["--ckpt_path", "run/checkpoints/last.ckpt"]
+RESUME = [*FIT, *TRAINED]
+SOURCES = ["--visible", "pairs/train/vi", "--infrared", "pairs/train/ir", "--fused", "a=pairs/train/ir"]
 DATE = re.compile(rb"\d{4}-\d\d-\d\dT[\d:+]+")
 LAST = "runs/dream-if/version_*/checkpoints/last.ckpt"
 
@@ -53,6 +57,18 @@ def again(folder: Path) -> list[str]:
     return [*FIT, "--ckpt_path", str(found[-1].relative_to(folder))] if found else FIT
 
 
+def resumed_again(folder: Path) -> list[str]:
+    """Likewise for one that began as the resumption of another."""
+    return again(folder) if list(folder.glob(LAST)) else RESUME
+
+
+def predicted(folder: Path) -> dict[str, str]:
+    """Digests of the fused images of the last prediction: each has a folder of its own."""
+    *_, last = sorted(folder.glob("runs/dream-if/version_*"))
+    found = bytes_of(folder, str(last.relative_to(folder) / "fused"))
+    return {name.split("/", 3)[-1]: digest for name, digest in found.items()}
+
+
 @dataclass(frozen=True)
 class Case:
     """A command, what is compared of it, how it is repeated, and how the repeated one may end."""
@@ -65,15 +81,18 @@ class Case:
 
 CASES = {
     "fit": Case(FIT, trained, again),
+    "resume": Case(RESUME, trained, resumed_again),
+    "predict": Case(["predict", "--config", "tiny.yaml", *TRAINED, "--threads=1"], predicted),
     "fuse": Case(
         ["fuse", "pairs/train/vi", "pairs/train/ir", "-o", "out", "--weights", "weights", "--threads", "1"],
         lambda folder: bytes_of(folder, "out", "fused.jsonl"),
     ),
+    "fuse a video": Case(
+        ["fuse", "v.mp4", "i.mp4", "-o", "out/f.mp4", "--weights", "weights", "--threads", "1"],
+        lambda folder: bytes_of(folder, "out"),
+    ),
     "evaluate": Case(
-        [
-            *("evaluate", "--visible", "pairs/train/vi", "--infrared", "pairs/train/ir", "--fused"),
-            *("a=pairs/train/ir", "--metrics", "AG,EN,SSIM,VIFF", "--threads", "1", "--out", "out"),
-        ],
+        ["evaluate", *SOURCES, "--metrics", "AG,EN,SSIM,VIFF", "--threads", "1", "--out", "out"],
         lambda folder: bytes_of(folder, "out", "scores.jsonl"),
     ),
     "tables": Case(
@@ -90,6 +109,7 @@ CASES = {
         ["publish", "run", "--name", "x", "--out", "out", "--force"],
         lambda folder: bytes_of(folder, "out"),
     ),
+    "figure": Case(["figure", *SOURCES, "--out", "out/f.png"], lambda folder: bytes_of(folder, "out")),
 }
 
 
@@ -102,6 +122,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "plan.yaml").write_text(yaml.safe_dump(PLAN, sort_keys=False))
     torch.manual_seed(0)
     DreamIF(**TINY_NET).save_pretrained(folder / "weights")
+    for name in ("v.mp4", "i.mp4"):
+        write(folder / name, frames_of(70, 25))
     made = command([*FIT, "--trainer.max_epochs=1"], folder)
     assert made.status == 0, made.said
     shutil.move(folder / "runs/dream-if/version_0", folder / "run")
@@ -112,13 +134,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", CASES)
 def test_a_repeated_command(name: str, template: Path, tmp_path: Path, time_left: Callable[[float], bool]) -> None:
     case, rng, faults = CASES[name], random.Random(f"{SEED} kill {name}"), []
+    share = {"fit": 0.1, "resume": 0.06}.get(name, 0.03)
     whole = shutil.copytree(template, tmp_path / "whole")
     ended = command(case.words, whole)
     assert ended.status == 0, ended.said
     expected = case.result(whole)
     assert expected
     for number in range(100):
-        if number and not time_left(0.15 if name == "fit" else 0.05):
+        if number and not time_left(share):
             break
         folder = shutil.copytree(template, tmp_path / str(number))
         kills, wanted = 0, rng.choice([1, 1, 2])

@@ -126,7 +126,7 @@ def place(tmp_path: Path) -> Path:
 def test_files(place: Path, time_left: Callable[[float], bool]) -> None:
     rng, faults = random.Random(f"{SEED} files"), []
     for number in range(2000):
-        if not time_left(0.2):
+        if not time_left(0.15):
             break
         what, words = list(WITH_A_FILE.items())[number % len(WITH_A_FILE)]
         name = next(word for word in words if word in FILES)
@@ -143,7 +143,7 @@ def test_files(place: Path, time_left: Callable[[float], bool]) -> None:
 def test_flags(place: Path, time_left: Callable[[float], bool]) -> None:
     rng, faults = random.Random(f"{SEED} flags"), []
     for number in range(3000):
-        if not time_left(0.15):
+        if not time_left(0.12):
             break
         verb, words = list(VERBS.items())[number % len(VERBS)]
         changed = mangled_words(words, rng)

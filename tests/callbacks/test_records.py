@@ -255,6 +255,24 @@ class TestPredict:
         assert message.startswith("the fused image has values that are no numbers")
         assert not list(workspace.glob("runs/dream-if/version_1/fused*"))  # not an empty folder either
 
+    @pytest.mark.parametrize("wrong", ["checkpoint", "root", "pictures"])
+    def test_one_that_is_refused_leaves_no_empty_folder(
+        self, run, trained: Path, workspace: Path, files_below, wrong: str
+    ) -> None:
+        checkpoint = trained / "checkpoints/last.ckpt"
+        if wrong == "checkpoint":
+            checkpoint = workspace / "wrong.ckpt"
+            checkpoint.write_bytes(b"no checkpoint")
+        if wrong == "pictures":
+            for path in workspace.glob("pairs/test/vi/*.png"):
+                path.write_bytes(path.read_bytes()[:200])
+        before = files_below(workspace / "runs")
+        root = "nowhere" if wrong == "root" else "pairs"
+        message = run("predict", "--config", "tiny.yaml", "--data.root", root, "--ckpt_path", checkpoint).message
+        assert {"checkpoint": "wrong.ckpt", "root": "nowhere", "pictures": "damaged or cut short"}[wrong] in message
+        left = {path for path in files_below(workspace / "runs") - before if not path.endswith(".yaml")}
+        assert left == set()
+
     def test_the_images_are_the_networks(self, run, trained: Path, workspace: Path) -> None:
         from dream_if.task import FusionTask
 

@@ -1,6 +1,7 @@
 """Which network is meant: names, folders, checkpoints, the hub, and everything that is none of them."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -129,6 +130,28 @@ class TestDamaged:
         torch.save({"state_dict": {"weight": torch.ones(2)}}, tmp_path / "best.ckpt")
         with pytest.raises(InputError, match="not a checkpoint of dream-if"):
             load_network(tmp_path / "best.ckpt")
+
+
+class Touching:
+    """Its pickle makes a file when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_code_in_a_checkpoint_is_not_run(net, tmp_path, run):
+    made, path = tmp_path / "made", tmp_path / "best.ckpt"
+    torch.save(checkpoint(net) | {"more": Touching(made)}, path)
+    torch.load(path, weights_only=False)
+    made.unlink()  # so it would run
+    with pytest.raises(InputError, match="not a checkpoint of dream-if"):
+        load_network(path)
+    for verb in ("fit", "validate", "test", "predict"):
+        assert "not a checkpoint of dream-if" in run(verb, "--ckpt_path", path).message
+    assert not made.exists()
 
 
 def test_a_loaded_network_does_not_live_in_its_file(net, tmp_path):

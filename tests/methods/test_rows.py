@@ -238,3 +238,14 @@ def test_one_that_returns_no_image(sources: tuple[Tensor, Tensor], name: str, me
     with pytest.raises(InputError, match=message) as error:
         method.fuse(*sources, PLACE)
     assert "0001 of road, clean" in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["laplacian", "small"])
+def test_a_bug_of_this_package_is_no_mistake_of_the_user(
+    sources: tuple[Tensor, Tensor], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = make_method("m", text, CPU)
+    assert method.module is not None
+    monkeypatch.setattr(method.module, "forward", lambda *_: [][0])
+    with pytest.raises(IndexError):
+        method.fuse(*sources, PLACE)

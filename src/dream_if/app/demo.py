@@ -2,12 +2,15 @@
 
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from dream_if.app.display import Shown, shown, shown_infrared, shown_map, shown_visible
 from dream_if.app.sliders import Sliders, Source
@@ -20,10 +23,13 @@ from dream_if.inference.intensity import Colour, InfraredRange
 from dream_if.inference.pictures import Picture, read_picture
 from dream_if.inference.writing import write_picture
 
-__all__ = ["MOST_PIXELS", "Demo", "Map", "Outcome"]
+__all__ = ["MOST_PIXELS", "MOST_SECONDS", "Demo", "Map", "Outcome"]
 
 MOST_PIXELS = 12_000_000
 """Of a picture on the page. Degradations hold one several times in float32: 30 million pixels took 6 GiB."""
+
+MOST_SECONDS = 600
+"""Of one fusion, without the wait for its turn."""
 
 
 @dataclass(frozen=True)
@@ -108,13 +114,13 @@ class Demo:
             align: lay the infrared source on the visible one before all else, by an estimate.
 
         Raises:
-            InputError: A file is missing or no picture, sizes differ, the estimate cannot be relied on, or the
-                settings cannot be used.
+            InputError: A file is missing or no picture, sizes differ, the estimate cannot be relied on, the settings
+                cannot be used, or the fusion takes too long.
         """
         if visible is None or infrared is None:
             missing = "visible" if visible is None else "infrared"
             raise InputError(f"The {missing} picture is missing: upload one, or take an example pair.")
-        with self.fusing:
+        with self.fusing, _in_time():
             return self._fused(visible, infrared, sliders, colour, InfraredRange.parse(infrared_range), align)
 
     def _fused(
@@ -140,6 +146,22 @@ class Demo:
             file=file,
             summary=_summary(self.fuser, fused, sliders, seconds, notes),
         )
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """End what takes longer than `MOST_SECONDS`, before the network's next layer: Gradio ends streams alone."""
+    end = time.monotonic() + MOST_SECONDS
+
+    def check(*_: object) -> None:
+        if time.monotonic() > end:
+            raise InputError(
+                f"The fusion was ended: the page gives it {MOST_SECONDS} seconds. Take smaller pictures, or dream-if "
+                "fuse, which has no such limit."
+            )
+
+    with register_module_forward_pre_hook(check):
+        yield
 
 
 def _read(file: str) -> Picture:

@@ -71,13 +71,15 @@ class Computed(Method):
         key: stands for all that the result depends on beside the pair.
         says: what it is.
         module: its network.
+        own: whether the code is this package's: what it raises is then no mistake of the user's, and passes through.
     """
 
-    def __init__(self, fuse: Fuse, key: str, says: str, module: nn.Module | None = None) -> None:
+    def __init__(self, fuse: Fuse, key: str, says: str, module: nn.Module | None = None, own: bool = False) -> None:
         self.call = fuse
         self.given_key = key
         self.says = says
         self.module = module
+        self.own = own
 
     def key(self, pair: PairId) -> str:
         """See `Method.key`."""
@@ -92,6 +94,8 @@ class Computed(Method):
         except InputError:
             raise
         except Exception as error:  # what foreign code raises is not to be foreseen
+            if self.own:
+                raise
             told = str(error).strip().splitlines() or [type(error).__name__]
             raise InputError(
                 f"{where}: failed, called with visible (1, 3, H, W) and infrared (1, 1, H, W): {told[0]}."

@@ -156,7 +156,7 @@ def _of_text(text: str, device: torch.device, trust_code: bool) -> Method:
         return made
     if text in BASELINES:
         baseline = BASELINES[text]().eval().to(device)
-        return Computed(baseline, text, f"{text}, classical", baseline)
+        return Computed(baseline, text, f"{text}, classical", baseline, own=True)
     path = Path(text).expanduser()
     if path.suffix in (*EXPORTED, *TRAINED) and not path.is_file():
         raise InputError(f"{path}: there is no such file")
@@ -181,7 +181,11 @@ def _network(text: str, device: torch.device, trust_code: bool, more: str = "") 
         key += f" {maker_digest(net.name, net.config.get('init_args', {}))}"
     fuser = Fuser(net, device=str(device), precision="float32")
     return Computed(
-        lambda visible, infrared: fuser(visible, infrared, maps=False).image, key, f"network {text}", fuser.net
+        lambda visible, infrared: fuser(visible, infrared, maps=False).image,
+        key,
+        f"network {text}",
+        fuser.net,
+        own=not isinstance(net, ForeignNetwork),
     )
 
 
