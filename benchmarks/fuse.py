@@ -14,6 +14,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import torch
 from kornia.filters import gaussian_blur2d
@@ -151,8 +152,9 @@ def doubts(visible: Path, infrared: Path, step: int) -> None:
     count = 0
     for seen, heat in pairs(visible, infrared, step):
         count += 1
+        sides: list[tuple[Literal["visible", "infrared"], Tensor]] = [("visible", luminance(seen)), ("infrared", heat)]
         for way, change in ways.items():
-            for role, grey in (("visible", luminance(seen)), ("infrared", heat)):
+            for role, grey in sides:
                 said = doubt(change(grey).clamp(0, 1)[0, 0].numpy(), role, role)
                 found.setdefault(f"{role}, {way}", []).extend([said] if said else [])
     for what, sentences in found.items():
