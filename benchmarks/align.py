@@ -27,7 +27,7 @@ from dream_if.data.scene_pairs import ScenePairs
 from dream_if.errors import InputError
 from dream_if.inference import fuse, make_fuser
 from dream_if.metrics.functional import qabf, viff
-from dream_if.registration.edges import View, scaling
+from dream_if.registration.edges import View, edges_of, scaling
 from dream_if.registration.estimate import apart, estimate
 from dream_if.registration.motions import Motion
 from dream_if.registration.refine import corners
@@ -76,22 +76,16 @@ def ours(visible: Any, infrared: Any, motion: Motion) -> tuple[Any, bool]:
     return found.matrix, found.confident
 
 
-def edge_strength(image: Any) -> Any:
-    """What OpenCV and kornia are given: gradient magnitudes, of which the root keeps the strongest from deciding."""
-    smooth = cv2.GaussianBlur(image.mean(axis=2).astype(np.float32), (0, 0), 1.5)
-    return np.hypot(cv2.Scharr(smooth, cv2.CV_32F, 1, 0), cv2.Scharr(smooth, cv2.CV_32F, 0, 1)) ** 0.5
-
-
-def ecc_step(planes: list[Any], start: Any, motion: Motion, side: int) -> tuple[float, Any]:
-    """ECC on planes reduced to a longer side: correlation, -1 if it fails, and the matrix. It knows no similarity."""
+def ecc_step(views: tuple[View, View], start: Any, motion: Motion, side: int) -> tuple[float, Any]:
+    """OpenCV's ECC on how strong edges are, at a size: correlation, -1 if it fails, and the matrix."""
     kind = {"translation": cv2.MOTION_TRANSLATION, "homography": cv2.MOTION_HOMOGRAPHY}.get(motion, cv2.MOTION_AFFINE)
-    factor = min(1.0, side / max(planes[0].shape))
-    template, moving = (cv2.resize(plane, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) for plane in planes)
+    factor = min(1.0, side / max(views[0].size))
+    seen, heat = (edges_of(*view.reduced(factor)) for view in views)
     begin = (scaling(factor) @ start @ np.linalg.inv(scaling(factor))).astype(np.float32)
     begin = np.ascontiguousarray(begin if kind == cv2.MOTION_HOMOGRAPHY else begin[:2])
-    seen = np.ones_like(moving, np.uint8)
+    mask = heat.known.astype(np.uint8)
     try:
-        value, found = cv2.findTransformECC(template, moving, begin, kind, (3, 50, 1e-4), seen, 5)
+        value, found = cv2.findTransformECC(np.abs(seen.field), np.abs(heat.field), begin, kind, (3, 50, 1e-4), mask, 5)
     except cv2.error:  # it did not converge
         return -1.0, start
     found = np.vstack([found, [0, 0, 1]])[:3]
@@ -99,35 +93,35 @@ def ecc_step(planes: list[Any], start: Any, motion: Motion, side: int) -> tuple[
 
 
 def ecc(visible: Any, infrared: Any, motion: Motion) -> tuple[Any, bool]:
-    """OpenCV's ECC, coarse to fine."""
-    planes = [edge_strength(image) for image in (visible, infrared)]
+    """ECC, coarse to fine."""
+    views = View(visible), View(infrared)
     value, matrix = 0.0, np.eye(3)
     for side in (80, 160, 320, 640):
-        value, matrix = ecc_step(planes, matrix, motion, side)
+        value, matrix = ecc_step(views, matrix, motion, side)
     return matrix, value > 0
 
 
 def search_ecc(visible: Any, infrared: Any, motion: Motion) -> tuple[Any, bool]:
-    """The package's coarse search, then ECC in place of its own refinement: the starts that it takes, and the best."""
-    planes = [edge_strength(image) for image in (visible, infrared)]
+    """The package's coarse search, then ECC in place of its own refinement."""
+    views = View(visible), View(infrared)
     first: Motion = "translation" if motion == "translation" else "similarity"
-    found = [ecc_step(planes, start.matrix, first, 160) for start in search(View(visible), View(infrared), motion)[:10]]
-    found = [ecc_step(planes, matrix, first, 320) for _, matrix in sorted(found, key=lambda each: -each[0])[:4]]
+    found = [ecc_step(views, start.matrix, first, 160) for start in search(*views, motion)[:10]]
+    found = [ecc_step(views, matrix, first, 320) for _, matrix in sorted(found, key=lambda each: -each[0])[:4]]
     value, matrix = max(found, key=lambda each: each[0])
-    value, matrix = ecc_step(planes, matrix, motion, 640)
+    value, matrix = ecc_step(views, matrix, motion, 640)
     return matrix, value > 0
 
 
 def kornia(visible: Any, infrared: Any, motion: Motion) -> tuple[Any, bool]:
-    """Kornia's ImageRegistrator: gradient descent over a pyramid."""
+    """Kornia's ImageRegistrator on how strong edges are: gradient descent over a pyramid."""
     from kornia.geometry.transform import ImageRegistrator
 
-    planes = [edge_strength(image) for image in (visible, infrared)]
-    visible_plane, infrared_plane = (torch.from_numpy(plane / plane.max())[None, None] for plane in planes)
+    fields = (edges_of(*View(image).reduced(1)).field for image in (visible, infrared))
+    seen, heat = (torch.from_numpy(np.abs(field))[None, None] for field in fields)
     kind = motion if motion in ("translation", "similarity") else "homography"
     registrator = ImageRegistrator(kind, num_iterations=60, pyramid_levels=4, lr=5e-3, tolerance=1e-6)
     with torch.enable_grad():
-        found: Any = registrator.register(infrared_plane, visible_plane)
+        found: Any = registrator.register(heat, seen)
     found = found.detach()[0].double().numpy()
     height, width = visible.shape[:2]
     unit = np.array([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]])  # its -1 to 1
