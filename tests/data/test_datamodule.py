@@ -181,7 +181,7 @@ class TestSplits:
         assert (laid[0] == plain[0][:, 4:, :34]).all()
         assert (laid[1] == plain[1][:, :28, 6:]).all()
         assert len(samples("train", root="moved", crops_per_pair=4, rig="rig.yaml")) == 4
-        with pytest.raises(InputError, match="data.rig is rig.yaml, but scenes"):
+        with pytest.raises(InputError, match="but scenes and sets that dream-if prepare wrote"):
             FusionDataModule(**(TINY | {"layout": "scenes", "root": None, "rig": "rig.yaml"}))
 
     def test_a_set_is_called_as_the_user_calls_it(self) -> None:
