@@ -1,13 +1,13 @@
 """How well pairs are aligned: known transforms are put on registered pairs, and estimated again.
 
-    python -m benchmarks.align --data FOLDER [--sets msrs roadscene] [--pairs 8] [--method ours]
+    python -m benchmarks.align --data FOLDER [--sets msrs roadscene] [--pairs 8] [--method ours ecc]
     python -m benchmarks.align --data FOLDER --shifts [--plot FILE.png]
 
 FOLDER holds one folder for each set, with test/vi and test/ir; without it generated scenes are used. For every kind of
 transform a table tells the mean distance of the four corners from where they belong, in pixels: measured against the
 pair as its set has it registered, and against the estimate for the pair before the transform ("again"), which the set's
-own errors do not touch. Only confident estimates count as such; the rest are the share that is refused. With --shifts,
-pairs shifted by up to 16 px are fused, as they are and aligned.
+own errors do not touch. Only confident estimates count as such; the rest are the share that is refused. Several methods
+are compared in one table. With --shifts, pairs shifted by up to 16 px are fused, as they are and aligned.
 """
 
 import argparse
@@ -27,10 +27,11 @@ from dream_if.data.scene_pairs import ScenePairs
 from dream_if.errors import InputError
 from dream_if.inference import fuse, make_fuser
 from dream_if.metrics.functional import qabf, viff
+from dream_if.registration.edges import View, edges_of, scaling
 from dream_if.registration.estimate import apart, estimate
 from dream_if.registration.motions import Motion
 from dream_if.registration.refine import corners
-from dream_if.registration.search import about_centre
+from dream_if.registration.search import about_centre, search
 from dream_if.storage import match
 
 SHIFTS = (0, 1, 2, 4, 8, 16)
@@ -75,51 +76,59 @@ def ours(visible: Any, infrared: Any, motion: Motion) -> tuple[Any, bool]:
     return found.matrix, found.confident
 
 
+def ecc_step(views: tuple[View, View], start: Any, motion: Motion, side: int) -> tuple[float, Any]:
+    """OpenCV's ECC on how strong edges are, at a size: correlation, -1 if it fails, and the matrix."""
+    kind = {"translation": cv2.MOTION_TRANSLATION, "homography": cv2.MOTION_HOMOGRAPHY}.get(motion, cv2.MOTION_AFFINE)
+    factor = min(1.0, side / max(views[0].size))
+    seen, heat = (edges_of(*view.reduced(factor)) for view in views)
+    begin = (scaling(factor) @ start @ np.linalg.inv(scaling(factor))).astype(np.float32)
+    begin = np.ascontiguousarray(begin if kind == cv2.MOTION_HOMOGRAPHY else begin[:2])
+    mask = heat.known.astype(np.uint8)
+    try:
+        value, found = cv2.findTransformECC(np.abs(seen.field), np.abs(heat.field), begin, kind, (3, 50, 1e-4), mask, 5)
+    except cv2.error:  # it did not converge
+        return -1.0, start
+    found = np.vstack([found, [0, 0, 1]])[:3]
+    return value, np.linalg.inv(scaling(factor)) @ found @ scaling(factor)
+
+
 def ecc(visible: Any, infrared: Any, motion: Motion) -> tuple[Any, bool]:
-    """OpenCV's ECC on gradient magnitudes over a pyramid."""
-    kind = {"translation": cv2.MOTION_TRANSLATION, "similarity": cv2.MOTION_AFFINE}.get(motion, cv2.MOTION_HOMOGRAPHY)
-    planes = []
-    for image in (visible, infrared):
-        smooth = cv2.GaussianBlur(image.mean(axis=2).astype(np.float32), (0, 0), 1.5)
-        planes.append(np.hypot(cv2.Scharr(smooth, cv2.CV_32F, 1, 0), cv2.Scharr(smooth, cv2.CV_32F, 0, 1)) ** 0.5)
-    matrix = np.eye(3, dtype=np.float32)
-    for factor in (0.125, 0.25, 0.5, 1.0):
-        template, moving = (cv2.resize(plane, None, fx=factor, fy=factor) for plane in planes)
-        scale = np.diag([factor, factor, 1]).astype(np.float32)
-        start = scale @ matrix @ np.linalg.inv(scale)
-        start = start if kind == cv2.MOTION_HOMOGRAPHY else start[:2]
-        try:
-            begin = np.ascontiguousarray(start, np.float32)
-            _, found = cv2.findTransformECC(
-                template, moving, begin, kind, (3, 50, 1e-4), np.ones_like(template, "u1"), 5
-            )
-        except cv2.error:  # it did not converge
-            return matrix, False
-        found = found if kind == cv2.MOTION_HOMOGRAPHY else np.vstack([found, [0, 0, 1]])
-        matrix = (np.linalg.inv(scale) @ found @ scale).astype(np.float32)
-    return matrix.astype(float), True
+    """ECC, coarse to fine."""
+    views = View(visible), View(infrared)
+    value, matrix = 0.0, np.eye(3)
+    for side in (80, 160, 320, 640):
+        value, matrix = ecc_step(views, matrix, motion, side)
+    return matrix, value > 0
+
+
+def search_ecc(visible: Any, infrared: Any, motion: Motion) -> tuple[Any, bool]:
+    """The package's coarse search, then ECC in place of its own refinement."""
+    views = View(visible), View(infrared)
+    first: Motion = "translation" if motion == "translation" else "similarity"
+    found = [ecc_step(views, start.matrix, first, 160) for start in search(*views, motion)[:10]]
+    found = [ecc_step(views, matrix, first, 320) for _, matrix in sorted(found, key=lambda each: -each[0])[:4]]
+    value, matrix = max(found, key=lambda each: each[0])
+    value, matrix = ecc_step(views, matrix, motion, 640)
+    return matrix, value > 0
 
 
 def kornia(visible: Any, infrared: Any, motion: Motion) -> tuple[Any, bool]:
-    """Kornia's ImageRegistrator on gradient magnitudes: by gradient descent over a pyramid."""
+    """Kornia's ImageRegistrator on how strong edges are: gradient descent over a pyramid."""
     from kornia.geometry.transform import ImageRegistrator
 
-    planes = []
-    for image in (visible, infrared):
-        smooth = cv2.GaussianBlur(image.mean(axis=2).astype(np.float32), (0, 0), 1.5)
-        edges = np.hypot(cv2.Scharr(smooth, cv2.CV_32F, 1, 0), cv2.Scharr(smooth, cv2.CV_32F, 0, 1)) ** 0.5
-        planes.append(torch.from_numpy(edges / edges.max())[None, None])
+    fields = (edges_of(*View(image).reduced(1)).field for image in (visible, infrared))
+    seen, heat = (torch.from_numpy(np.abs(field))[None, None] for field in fields)
     kind = motion if motion in ("translation", "similarity") else "homography"
-    registrator = ImageRegistrator(kind, num_iterations=60, pyramid_levels=4, lr=5e-3)
+    registrator = ImageRegistrator(kind, num_iterations=60, pyramid_levels=4, lr=5e-3, tolerance=1e-6)
     with torch.enable_grad():
-        found: Any = registrator.register(planes[1], planes[0])
+        found: Any = registrator.register(heat, seen)
     found = found.detach()[0].double().numpy()
     height, width = visible.shape[:2]
-    unit = np.array([[2 / (width - 1), 0, -1], [0, 2 / (height - 1), -1], [0, 0, 1]])
+    unit = np.array([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]])  # its -1 to 1
     return np.linalg.inv(unit) @ found @ unit, True
 
 
-METHODS = {"ours": ours, "ecc": ecc, "kornia": kornia}
+METHODS = {"ours": ours, "ecc": ecc, "search+ecc": search_ecc, "kornia": kornia}
 
 
 def pairs(data: Path | None, sets: list[str], most: int) -> Iterator[tuple[str, Any, Any]]:
@@ -172,6 +181,23 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def comparison(found: dict[str, list[Row]]) -> str:
+    """Rows by method, as Markdown; seconds are of generated scenes and MSRS, which are 640x480."""
+    lines = [
+        "| method | estimates | confident | median | within 3 px | median again | within 3 px again | seconds |",
+        "|" + " --- |" * 8,
+    ]
+    for name, rows in found.items():
+        own = [row for row in rows if row.kind != "none"]
+        seconds = np.mean([row.seconds for row in rows if row.group in ("scenes", "msrs")])
+        cells = [str(len(own)), f"{np.mean([row.confident for row in own]):.0%}"]
+        for key in ("error", "again"):
+            errors = np.array([getattr(row, key) for row in own])
+            cells += [f"{np.median(errors):.1f}", f"{np.mean(errors <= 3):.0%}"]
+        lines.append(f"| {name} | {' | '.join(cells)} | {seconds:.1f} |")
+    return "\n".join(lines)
+
+
 def shifted(given: list[tuple[str, Any, Any]]) -> dict[tuple[str, int], Any]:
     """Mean Qabf and VIFF of the small network over pairs, by whether it aligned and by the shift to the right.
 
@@ -213,7 +239,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--sets", nargs="+", default=["msrs", "roadscene", "m3fd", "llvip"])
     parser.add_argument("--pairs", type=int, default=8, help="of each set")
-    parser.add_argument("--method", choices=METHODS, default="ours")
+    parser.add_argument("--method", nargs="+", choices=METHODS, default=["ours"])
     parser.add_argument("--shifts", action="store_true", help="fuse shifted pairs instead")
     parser.add_argument("--plot", type=Path, help="where --shifts draws")
     options = parser.parse_args()
@@ -227,12 +253,14 @@ def main() -> None:
         if options.plot is not None:
             plot(scores, options.plot)
         return
-    rows: list[Row] = []
+    found: dict[str, list[Row]] = {name: [] for name in options.method}
     for seed, (group, visible, infrared) in enumerate(pairs(options.data, options.sets, options.pairs)):
-        rows += measure(group, visible, infrared, METHODS[options.method], seed)
-        sys.stderr.write(f"{len(rows)} estimates\n")
-    print(table(rows))
-    print(f"\n{options.method}: {np.mean([row.seconds for row in rows]):.1f} s of one core for an estimate.")
+        for name, rows in found.items():
+            rows += measure(group, visible, infrared, METHODS[name], seed)
+        sys.stderr.write(f"{seed + 1} pairs\n")
+    if len(found) == 1:
+        print(table(*found.values()), end="\n\n")
+    print(comparison(found))
 
 
 if __name__ == "__main__":

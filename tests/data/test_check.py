@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dream_if.data.alignment import Shift, estimate_shift
+from dream_if.data.alignment import Offset, estimate_shift
 from dream_if.data.check import check_pairs
 from dream_if.data.check_report import Finding, format_report
 from dream_if.data.layouts import find_pairs
@@ -78,9 +78,9 @@ class TestEstimateShift:
         assert estimate_shift(visible[:64], infrared[:64]) is None
 
     def test_in_words(self) -> None:
-        assert str(Shift(-3.26, 7.04, 5)) == "3.3 px left and 7.0 px down"
-        assert str(Shift(2.0, -0.2, 5)) == "2.0 px right"
-        assert str(Shift(0.1, -0.2, 5)) == "less than half a pixel"
+        assert str(Offset(-3.26, 7.04, 5)) == "3.3 px left and 7.0 px down"
+        assert str(Offset(2.0, -0.2, 5)) == "2.0 px right"
+        assert str(Offset(0.1, -0.2, 5)) == "less than half a pixel"
 
 
 class TestCheckPairs:

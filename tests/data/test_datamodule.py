@@ -16,6 +16,7 @@ from dream_if.data import FixedDegradation, FusionDataModule, RandomDegradations
 from dream_if.data.degradations import GaussianNoise
 from dream_if.data.scene_pairs import ScenePairs
 from dream_if.errors import InputError
+from dream_if.registration.rig import Rig
 
 TINY = {"layout": "folder", "root": "pairs", "crop": 16, "crops_per_pair": 2, "batch_size": 4, "num_workers": 0}
 
@@ -171,6 +172,17 @@ class TestSplits:
         assert data.test_sets == ["pairs", "other"]
         assert [len(loader) for loader in data.test_dataloader()] == [3, 1]
         assert [batch["name"] for batch in data.test_dataloader()[1]] == [["test_00"]]
+
+    def test_a_rig_registers_what_is_read(self, write_pairs) -> None:
+        write_pairs(Path("moved"), {"train": 1, "val": 1, "test": 1})
+        matrix = np.array([[1.0, 0, 6], [0, 1, -4], [0, 0, 1]])
+        Rig(matrix, "translation", (32, 40), (32, 40), 0.0, 3).write(Path("rig.yaml"))
+        (plain,), (laid,) = (samples("test", root="moved", **more).values() for more in ({}, {"rig": "rig.yaml"}))
+        assert (laid[0] == plain[0][:, 4:, :34]).all()
+        assert (laid[1] == plain[1][:, :28, 6:]).all()
+        assert len(samples("train", root="moved", crops_per_pair=4, rig="rig.yaml")) == 4
+        with pytest.raises(InputError, match="but scenes and sets that dream-if prepare wrote"):
+            FusionDataModule(**(TINY | {"layout": "scenes", "root": None, "rig": "rig.yaml"}))
 
     def test_a_set_is_called_as_the_user_calls_it(self) -> None:
         Path("linked").symlink_to("pairs")

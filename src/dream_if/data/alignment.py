@@ -1,4 +1,8 @@
-"""How far the two images of a pair are shifted against each other, estimated from what their edges have in common."""
+"""How far the two images of a pair are shifted against each other, estimated from what their edges have in common.
+
+`dream_if.registration` finds shifts, too, with any other motion. On the same pairs it takes ten times as long, which
+`check` cannot afford for every pair of a set; the two share no code, so each tests the other.
+"""
 
 from itertools import product
 from typing import NamedTuple
@@ -10,7 +14,7 @@ from scipy import fft
 
 from dream_if.data.pairs import Image
 
-__all__ = ["Shift", "estimate_shift"]
+__all__ = ["Offset", "estimate_shift"]
 
 _WORKING_SIDE = 640  # shifts are estimated on images reduced to this: thermal edges are no sharper
 _REACH = 24  # largest shift looked for, in pixels of the reduced image
@@ -20,7 +24,7 @@ _MIN_LEAD = 1.5  # by which the peak must exceed the highest one elsewhere
 _AGREEMENT = 2.1  # pixels of the reduced image within which estimates count as one
 
 
-class Shift(NamedTuple):
+class Offset(NamedTuple):
     """Where the infrared content lies against the visible, in pixels: an estimate over the whole image.
 
     ``gain`` says how much better the two match there than unshifted, in robust standard deviations.
@@ -79,7 +83,7 @@ def _vertex(before: float, at: float, after: float) -> float:
     return 0.5 * (before - after) / curvature if curvature < 0 else 0.0
 
 
-def estimate_shift(visible: Image, infrared: Image) -> Shift | None:
+def estimate_shift(visible: Image, infrared: Image) -> Offset | None:
     """Estimate how far the infrared image is shifted against the visible one.
 
     Orientation correlation (Fitch et al., BMVC 2002) with the gradient angle doubled against reversed contrast. It is
@@ -126,4 +130,4 @@ def estimate_shift(visible: Image, infrared: Image) -> Shift | None:
         fine = (_vertex(*whole[row, column - 1 : column + 2]), _vertex(*whole[row - 1 : row + 2, column]))
     else:
         fine = (0.0, 0.0)
-    return Shift((right + fine[0]) * factor, (down + fine[1]) * factor, height_of_peak - unshifted)
+    return Offset((right + fine[0]) * factor, (down + fine[1]) * factor, height_of_peak - unshifted)

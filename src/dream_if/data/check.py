@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from dream_if.data.alignment import Shift, estimate_shift
+from dream_if.data.alignment import Offset, estimate_shift
 from dream_if.data.check_report import CheckReport, Finding, SplitSummary
 from dream_if.data.layouts import detect_layout, locate
 from dream_if.data.own_layout import is_own, own_splits
@@ -45,7 +45,7 @@ class _Facts(NamedTuple):
     visible: str | None = None
     infrared: str | None = None
     digests: tuple[str, ...] = ()
-    shift: Shift | None = None
+    shift: Offset | None = None
 
 
 def _channels(image: Image) -> str:
@@ -186,7 +186,7 @@ def _split_shift(split: Place, summary: SplitSummary) -> list[Finding]:
         return []
     message = (
         f"{near} of {len(summary.shifts)} confident estimates agree: infrared is shifted by about "
-        f"{Shift(*median, gain=0.0)} throughout (an estimate)"
+        f"{Offset(*median, gain=0.0)} throughout (an estimate)"
     )
     return [Finding("misalignment", split, message)]
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from dream_if.data.alignment import Shift
+from dream_if.data.alignment import Offset
 from dream_if.data.splits import Place
 
 __all__ = ["CheckReport", "Finding", "Kind", "SplitSummary", "format_report"]
@@ -61,7 +61,7 @@ class SplitSummary:
     visible: Counter[str] = field(default_factory=Counter)
     infrared: Counter[str] = field(default_factory=Counter)
     estimated: int = 0
-    shifts: tuple[Shift, ...] = ()
+    shifts: tuple[Offset, ...] = ()
     folders: tuple[Path, Path] | None = None
 
     @property
@@ -148,7 +148,7 @@ def format_report(report: CheckReport) -> str:
         median = summary.median_shift
         alignment = f"estimated for {summary.estimated} pair(s), confident for {len(summary.shifts)}"
         if median is not None:
-            alignment += f"; median shift of the infrared image: {Shift(*median, gain=0.0)}"
+            alignment += f"; median shift of the infrared image: {Offset(*median, gain=0.0)}"
         lines += [
             f"{split}: {summary.pairs} pair(s)",
             f"  sizes      {_sizes(summary.sizes)}",
