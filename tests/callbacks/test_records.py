@@ -255,11 +255,12 @@ class TestPredict:
         assert message.startswith("the fused image has values that are no numbers")
         assert not list(workspace.glob("runs/dream-if/version_1/fused*"))  # not an empty folder either
 
-    def test_the_images_are_the_networks(self, run, trained: Path, workspace: Path) -> None:
+    def test_the_images_are_the_networks(self, run, trained: Path, workspace: Path, caplog) -> None:
         from dream_if.task import FusionTask
 
         checkpoint = trained / "checkpoints/last.ckpt"
         assert run("predict", "--config", "tiny.yaml", "--ckpt_path", checkpoint).status == 0
+        assert "The fused images are in runs/dream-if/version_1/fused" in caplog.text
         net = FusionTask.load_from_checkpoint(checkpoint).net.eval()
         visible = np.asarray(Image.open(workspace / "pairs/test/vi/test_01.png"))
         infrared = np.asarray(Image.open(workspace / "pairs/test/ir/test_01.png"))
