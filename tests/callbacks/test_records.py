@@ -273,11 +273,12 @@ class TestPredict:
         left = {path for path in files_below(workspace / "runs") - before if not path.endswith(".yaml")}
         assert left == set()
 
-    def test_the_images_are_the_networks(self, run, trained: Path, workspace: Path) -> None:
+    def test_the_images_are_the_networks(self, run, trained: Path, workspace: Path, caplog) -> None:
         from dream_if.task import FusionTask
 
         checkpoint = trained / "checkpoints/last.ckpt"
         assert run("predict", "--config", "tiny.yaml", "--ckpt_path", checkpoint).status == 0
+        assert "The fused images are in runs/dream-if/version_1/fused" in caplog.text
         net = FusionTask.load_from_checkpoint(checkpoint).net.eval()
         visible = np.asarray(Image.open(workspace / "pairs/test/vi/test_01.png"))
         infrared = np.asarray(Image.open(workspace / "pairs/test/ir/test_01.png"))
