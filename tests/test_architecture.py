@@ -40,7 +40,7 @@ ALLOWED = {
     "user_code": {"errors"},
     "dominance": {"losses", "models"},
     "task": {"baselines", "compat", "dominance", "errors", "losses", "metrics", "models"},
-    "callbacks": {"errors", "figures", "messages", "metrics", "pixels", "runs", "storage"},
+    "callbacks": {"errors", "figures", "messages", "pixels", "runs", "storage"},
     "epoch_lines": set(),
     "scoring": {
         "baselines",

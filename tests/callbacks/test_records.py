@@ -118,6 +118,8 @@ class TestThenTest:
         folder = workspace / "runs/dream-if/version_0"
         record = json.loads((folder / "metrics.json").read_text())
         assert record["test"]["checkpoint"] == record["fit"]["best_checkpoint"]
+        assert record["test"]["higher_is_better"] == {"AG": True, "Qabf": True}
+        assert record["test"]["parameters"] > 1000
         assert record["fit"]["hardware"]
         assert (folder / "per_image.csv").exists()
         assert yaml.safe_load((folder / "config.yaml").read_text())["group"] == "rd_ce"

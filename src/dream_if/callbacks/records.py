@@ -21,7 +21,6 @@ from torch import Tensor
 
 from dream_if.callbacks.folder import METRICS_FILE, run_directory
 from dream_if.messages import flat
-from dream_if.metrics import METRICS
 from dream_if.storage import write_atomically
 
 __all__ = ["RunConfig", "RunMetrics"]
@@ -128,7 +127,8 @@ class RunMetrics(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the metrics, and print them as a table: a row for each set and method."""
         self._write_images(trainer)
-        directions = {name: METRICS[name].higher_is_better for name in pl_module.metric_names}  # type: ignore[union-attr]  # our task's
+        metrics: Any = pl_module.val_metrics  # which are those of a test
+        directions = {name: metric.higher_is_better for name, metric in metrics.items(keep_base=True)}
         self._write(
             trainer,
             "test",
