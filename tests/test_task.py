@@ -396,6 +396,7 @@ class Recorder(Callback):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_with_twice_the_batch(run, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """DDP over gloo: the same samples with the same corruption in every step, and the same metrics and weights.
 

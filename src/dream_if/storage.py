@@ -244,7 +244,7 @@ def append_json_lines(path: Path, entries: Iterable[Any]) -> None:
         with path.open("a+b") as file:
             if file.tell() > 0:
                 file.seek(-1, os.SEEK_END)
-                if file.read() != b"\n":  # a line that a crash cut short must not swallow the next one
+                if file.read(1) != b"\n":  # a line that a crash cut short must not swallow the next one
                     text = f"\n{text}"
             file.write(text.encode())
             file.flush()

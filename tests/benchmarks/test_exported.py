@@ -2,12 +2,14 @@
 
 import sys
 
+import pytest
 import torch
 
 from benchmarks import exported
 from dream_if.models import DreamIF
 
 
+@pytest.mark.slow
 def test_it_says_what_it_measures(tmp_path, monkeypatch, capsys):
     torch.manual_seed(0)
     DreamIF(

@@ -29,6 +29,7 @@ def measure(tmp_path, monkeypatch, capsys):
     return call
 
 
+@pytest.mark.slow
 def test_tiles_and_precision(measure):
     lines = measure("tiles", "--precision", "float32")
     assert [line.split()[0] for line in lines] == ["2", "4"]  # those of an eighth would be too small
@@ -36,6 +37,7 @@ def test_tiles_and_precision(measure):
     assert "PSNR" in measure("precision")[0]
 
 
+@pytest.mark.slow
 def test_one_source_alone(measure):
     lines = measure("missing", "--noise", "35")
     assert len(lines) == 6

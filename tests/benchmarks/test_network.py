@@ -51,6 +51,7 @@ def options(**changed: object):
     return type("Options", (), given | changed)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_process")
 def test_figures_and_files(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -184,12 +185,14 @@ def test_all_arms_take_as_many_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [(one.seconds, one.first, one.calls) for one in found] == [(20.0, 60.0, 3), (1.0, 3.0, 3)]
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "serve", die)
     (result,) = network.run_case(Case("tiny", "forward", 32, 32, 1), [OURS], TINY_NET, options())
     assert "died (exit code 3)" in result.reason
 
 
+@pytest.mark.slow
 def test_a_process_has_its_own_peak() -> None:
     ballast = np.ones(2 * 10**8)  # of this process, and no part of the other's peak
     (result,) = network.run_case(Case("tiny", "forward", 512, 512, 1), [OURS], TINY_NET, options(rounds=3))

@@ -117,6 +117,7 @@ def test_the_second_call_of_a_compiled_network_compiles_nothing(monkeypatch: pyt
             torch.testing.assert_close(net(*pair(16, 24)).fused, first)
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_compiled_network_fuses_with_its_own_weights() -> None:
     net = DreamIF(**TINY).eval()
     net.compile(backend="eager")

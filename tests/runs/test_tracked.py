@@ -77,6 +77,7 @@ def call(environment: dict[str, str], *words: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_table_is_that_of_the_folders(double: Service, run, tmp_path: Path) -> None:
     sweep = write_sweep(["base", "rd"], [0])
     assert run("tables", "4", "local", "--sweep", sweep, "--out", "here").status == 0

@@ -138,6 +138,7 @@ def test_without_a_share_only_what_others_left_is_computed(options, folders, who
     assert 0 < sum(computed) < 14
 
 
+@pytest.mark.slow
 def test_two_processes_at_a_time_give_the_files_of_one(folders, whole):
     script = f"""
 import sys
