@@ -107,6 +107,7 @@ def test_every_parameter_of_a_valid_row_gets_a_gradient(switches: tuple[bool, bo
     assert dead == []
 
 
+@pytest.mark.slow
 def test_the_second_call_of_a_compiled_network_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(einops._backends, "_type2backend", {})  # as in a process that has not used einops yet
     net = DreamIF(**TINY).eval()
