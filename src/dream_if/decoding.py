@@ -277,7 +277,7 @@ def _has_deep_colour(image: Image.Image) -> bool:
     tile = getattr(image, "tile", None)
     if image.mode not in ("RGB", "RGBA", "LA") or not tile:
         return False
-    details = tile[0].args  # asked for before EXIF, for which Pillow may read all of the file
+    details = tile[0][3]  # its arguments; asked for before EXIF, for which Pillow may read all of the file
     layout = details if isinstance(details, str) else details[0] if details else ""
     return isinstance(layout, str) and ";16" in layout and image.getexif().get(ORIENTATION, 1) == 1
 
