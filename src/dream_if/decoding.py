@@ -286,10 +286,10 @@ def _with_deep_colour(decoded: Decoded, data: bytes) -> Decoded:
     """The picture with its pixels in 16 bit; in 8 bit, as it was, where OpenCV does not know the file."""
     import cv2  # half a second, for few files
 
-    log = cv2.utils.logging
+    log = getattr(cv2.utils, "logging", cv2)  # which has them in OpenCV 4
     with _opencv_level:
         level = log.getLogLevel()
-        log.setLogLevel(log.LOG_LEVEL_SILENT)  # Pillow has found nothing wrong with the pixels
+        log.setLogLevel(0)  # silent: Pillow has found nothing wrong with the pixels
         try:
             stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
         except cv2.error:
