@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,12 @@ class Rig:
         Raises:
             InputError: A size differs from the rig's.
         """
-        box = common_box(self.matrix, self.visible_size, self.infrared_size)
-        return visible[box], self.laid(visible, infrared)[box]
+        return visible[self.box], self.laid(visible, infrared)[self.box]
+
+    @cached_property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns of the visible picture that both show, found once and not for each image of a training."""
+        return common_box(self.matrix, self.visible_size, self.infrared_size)
 
 
 def read_rig(path: Path) -> Rig:

@@ -16,8 +16,13 @@ _LEAST_COVER = 0.05  # of the visible picture
 _MAGNIFIED = 4.0  # from one corner of the frame to another, or altogether: more is no camera's
 
 
-def check_matrix(matrix: Matrix, visible_size: tuple[int, int], infrared_size: tuple[int, int]) -> None:
+def check_matrix(
+    matrix: Matrix, visible_size: tuple[int, int], infrared_size: tuple[int, int]
+) -> npt.NDArray[np.bool_]:
     """Refuse a transform that no two cameras have.
+
+    Returns:
+        (H, W): where the infrared picture covers the visible one.
 
     Raises:
         InputError: It folds the frame, magnifies it wildly, or leaves next to nothing of the visible picture covered.
@@ -33,12 +38,13 @@ def check_matrix(matrix: Matrix, visible_size: tuple[int, int], infrared_size: t
             "the transform folds or magnifies the picture as no camera does; leave it to --motion similarity, or "
             "calibrate the rig anew."
         )
-    covered = _covered(matrix, visible_size, infrared_size).mean()
-    if covered < _LEAST_COVER:
+    covered = _covered(matrix, visible_size, infrared_size)
+    if covered.mean() < _LEAST_COVER:
         raise InputError(
-            f"the transform moves the infrared picture out of the frame: it covers {covered:.0%} of the visible one; "
-            "the two must show the same scene."
+            f"the transform moves the infrared picture out of the frame: it covers {covered.mean():.0%} of the visible "
+            "one; the two must show the same scene."
         )
+    return covered
 
 
 def warp(
@@ -58,8 +64,7 @@ def warp(
     Raises:
         InputError: The transform is none that two cameras have, see `check_matrix`.
     """
-    check_matrix(matrix, size, (infrared.shape[0], infrared.shape[1]))
-    covered = _covered(matrix, size, (infrared.shape[0], infrared.shape[1]))
+    covered = check_matrix(matrix, size, (infrared.shape[0], infrared.shape[1]))
     pixels = infrared.astype(np.float32) if infrared.dtype == np.int32 else infrared
     factor = 1 / np.sqrt(abs(np.linalg.det(matrix[:2, :2])))
     if factor < 0.75:  # else fine detail would become false one
