@@ -34,11 +34,11 @@ def test_corrupted_ones_are_not(corrupt):
 def test_how_much_and_why():
     grey = np.tile(np.linspace(0, 1, 100, dtype=np.float32), (100, 1))
     grey[:75] = 1
-    assert doubt(grey, "visible", "a.png") == "a.png: distrusted by 0.50 of 1: 75% of its pixels are white"
+    assert str(doubt(grey, "visible", "a.png")) == "a.png: distrusted by 0.50 of 1: 75% of its pixels are white"
     flat = 0.5 + 0.1 * grey * 24 / 255
-    assert "by 0.90 of 1: its contrast is 2 of 255 levels" in doubt(flat.astype(np.float32), "infrared", "b.png")
-    assert "by 1.00 of 1: its contrast is 0 of 255 levels, 100% of its pixels are black" in doubt(
-        np.zeros((20, 20), np.float32), "infrared", "b.png"
+    assert "by 0.90 of 1: its contrast is 2 of 255 levels" in str(doubt(flat.astype(np.float32), "infrared", "b.png"))
+    assert "by 1.00 of 1: its contrast is 0 of 255 levels, 100% of its pixels are black" in str(
+        doubt(np.zeros((20, 20), np.float32), "infrared", "b.png")
     )
 
 

@@ -23,7 +23,7 @@ from dream_if.inference.intensity import (
     visible_values,
 )
 from dream_if.inference.pictures import Picture
-from dream_if.inference.trust import doubt
+from dream_if.inference.trust import Doubt, doubt
 
 if TYPE_CHECKING:  # which brings OpenCV, that few need
     from dream_if.inference.aligning import Aligner
@@ -78,7 +78,7 @@ class FusedPicture:
         dominance_infrared: likewise.
         tile: height and width of the tiles; None where the image went through whole.
         notes: sentences about what was done on the way that a user may want to know.
-        doubts: a sentence for each source that is distrusted, see `doubt`.
+        doubts: one for each source that is distrusted, see `doubt`.
     """
 
     values: npt.NDArray[np.float32]
@@ -87,7 +87,7 @@ class FusedPicture:
     dominance_infrared: npt.NDArray[np.float32] | None
     tile: tuple[int, int] | None
     notes: tuple[str, ...]
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
     def picture(self, depth: int = 8) -> Picture:
         """As a picture of 8 or 16 bit, with its source's transparency and metadata."""
@@ -151,11 +151,11 @@ def fuse_pictures(
         if seen is not None:
             found.append(doubt(luminance(visible[-1][None])[0, 0].numpy(), "visible", seen.name))
         if heated is not None:
-            said_of_heat = doubt(values, "infrared", heated.name)
-            if said_of_heat and heated.pixels.min() < heated.pixels.max():
-                said_of_heat += "; another infrared range may help"
-            found.append(said_of_heat)
-        doubts.append(tuple(sentence for sentence in found if sentence))
+            of_heat = doubt(values, "infrared", heated.name)
+            if of_heat and heated.pixels.min() < heated.pixels.max():
+                of_heat = of_heat._replace(reasons=f"{of_heat.reasons}; another infrared range may help")
+            found.append(of_heat)
+        doubts.append(tuple(one for one in found if one))
         notes.append((*(note for one in (seen, heated) if one is not None for note in one.notes), *said))
     batch, heat = _stacked(visible), _stacked(infrared)
     fused = fuser(batch, heat, maps)

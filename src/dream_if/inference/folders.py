@@ -117,7 +117,7 @@ class Journal:
             "sources": _fingerprints(job),
             "maps": bool(job.maps),
             "tile": fused.tile,
-            "notes": (*fused.notes, *fused.doubts),
+            "notes": (*fused.notes, *map(str, fused.doubts)),
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         append_json_lines(self.path, [entry])
@@ -293,7 +293,7 @@ def fuse_files(
                 continue
             report.fused.append(job.name)
             report.notes[job.name] = (*fused.notes, *said)
-            report.doubts += fused.doubts
+            report.doubts += map(str, fused.doubts)
             if known:
                 report.again.append(job.name)
         if progress is not None:

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-__all__ = ["FrameDoubts", "doubt"]
+__all__ = ["Doubt", "FrameDoubts", "doubt"]
 
 SIDE = 320  # pixels of the longer side at most: the noise of a sensor is averaged away
 LEAST_CONTRAST = {"visible": 48, "infrared": 24}  # of 255 levels between the 1 and 99 percentiles
@@ -19,13 +19,29 @@ MOVES = 1.0  # likewise: from it on something does
 FROZEN = 10  # frames
 
 
-def doubt(grey: npt.NDArray[np.float32], role: Literal["visible", "infrared"], name: str) -> str | None:
-    """A sentence about a source that shows too little, with how much it is distrusted, from 0 to 1; None about others.
+class Doubt(NamedTuple):
+    """A source that shows too little: its name, how much it is distrusted from 0 to 1, and why."""
+
+    name: str
+    amount: float
+    reasons: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: distrusted {self.by}"
+
+    @property
+    def by(self) -> str:
+        """How much and why, in words."""
+        return f"by {self.amount:.2f} of 1: {self.reasons}"
+
+
+def doubt(grey: npt.NDArray[np.float32], role: Literal["visible", "infrared"], name: str) -> Doubt | None:
+    """How far a source shows too little; None where it shows enough.
 
     Args:
         grey: (H, W) in [0, 1], as the network gets it.
         role: which source it is.
-        name: what the sentence calls it.
+        name: what messages call it.
     """
     height, width = grey.shape
     scale = min(1, SIDE / max(height, width))
@@ -38,10 +54,8 @@ def doubt(grey: npt.NDArray[np.float32], role: Literal["visible", "infrared"], n
         ((black - MOST_BLACK) / (1 - MOST_BLACK), f"{black:.0%} of its pixels are black"),
         ((white - MOST_WHITE) / (1 - MOST_WHITE), f"{white:.0%} of its pixels are white"),
     ]
-    much = max(share for share, _ in found)
-    if much <= 0:
-        return None
-    return f"{name}: distrusted by {much:.2f} of 1: {', '.join(said for share, said in found if share > 0)}"
+    amount = max(share for share, _ in found)
+    return Doubt(name, amount, ", ".join(said for share, said in found if share > 0)) if amount > 0 else None
 
 
 class FrameDoubts:
@@ -57,7 +71,7 @@ class FrameDoubts:
         self._still: Counter[str] = Counter()
         self._found: dict[str, list[str]] = {}
 
-    def add(self, sources: Mapping[str, npt.NDArray[np.float32]], doubts: Iterable[str]) -> None:
+    def add(self, sources: Mapping[str, npt.NDArray[np.float32]], doubts: Iterable[Doubt]) -> None:
         """Take up the next pair of frames.
 
         Args:
@@ -72,9 +86,8 @@ class FrameDoubts:
             self._still[name] = self._still[name] + 1 if still else 0
             if self._still[name] >= FROZEN:
                 self._found.setdefault(f"{name}: frozen while the other source moves", []).append(f"{self._frames}")
-        for said in doubts:
-            name, distrusted, much = said.partition(": distrusted ")
-            self._found.setdefault(f"{name}{distrusted}".rstrip(), []).append(f"{self._frames} {much}")
+        for found in doubts:
+            self._found.setdefault(f"{found.name}: distrusted", []).append(f"{self._frames} {found.by}")
 
     def notes(self) -> tuple[str, ...]:
         """A sentence for each source and what is wrong with it."""
