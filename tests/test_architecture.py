@@ -41,7 +41,6 @@ ALLOWED = {
     "dominance": {"losses", "models"},
     "task": {"baselines", "compat", "dominance", "errors", "losses", "metrics", "models"},
     "callbacks": {"errors", "figures", "messages", "pixels", "runs", "storage"},
-    "epoch_lines": set(),
     "scoring": {
         "baselines",
         "cache_keys",
@@ -94,7 +93,6 @@ ALLOWED = {
         "callbacks",
         "compat",
         "data",
-        "epoch_lines",
         "errors",
         "detection",
         "export",
@@ -118,7 +116,7 @@ ALLOWED = {
 }
 # Library -> the parts that may use it; a network or a metric is to be had without the framework around it.
 CONFINED = {
-    "lightning": {"task", "callbacks", "cli", "data", "epoch_lines"},
+    "lightning": {"task", "callbacks", "cli", "data"},
     "wandb": {"callbacks", "runs"},
     "albumentations": {"data"},
 }

@@ -10,8 +10,8 @@ from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from dream_if.callbacks.epoch_lines import epoch_number
 from dream_if.compat import describe_epochs
-from dream_if.epoch_lines import epoch_number
 from dream_if.errors import InputError
 from dream_if.machine import choose_threads, use_threads
 

@@ -19,6 +19,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from dream_if.callbacks import (
     BestCheckpoint,
+    EpochLines,
     FusedImages,
     ImagePanels,
     LastCheckpoint,
@@ -35,7 +36,6 @@ from dream_if.cli.options import OneLineErrors
 from dream_if.compat import verb_settings
 from dream_if.data import FusionDataModule
 from dream_if.data.loader_timing import DataWait
-from dream_if.epoch_lines import EpochLines
 from dream_if.errors import InputError
 from dream_if.inference import load_network
 from dream_if.messages import LONGEST, configurations, explain, keys_of, read_configuration

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dream_if.epoch_lines import duration
+from dream_if.callbacks.epoch_lines import duration
 
 FIT = ("fit", "--config", "tiny.yaml", "--trainer.max_epochs", 3)
 LINE = re.compile(r"epoch (\d) of 3 \| loss (\d+\.\d{4}) \| (.*?)waited for data \d+ % \| .* s(, (\d+) s left)?$")
@@ -48,8 +48,10 @@ def test_an_epoch_without_validation_has_no_scores_of_another(run, caplog) -> No
 def test_a_training_that_goes_on_counts_its_own_time(run, caplog) -> None:
     assert run(*FIT[:3], "--trainer.max_epochs", 1).status == 0
     caplog.clear()
-    assert run(*FIT, "--ckpt_path", "runs/dream-if/version_0/checkpoints/last.ckpt").status == 0
+    first = "runs/dream-if/version_0/checkpoints/last.ckpt"
+    assert run(*FIT, "--ckpt_path", first, "--checkpoint.dirpath", "kept").status == 0
     assert [match[1] for match in lines(caplog)] == ["2", "3"]
+    assert "dream-if test --config runs/dream-if/version_1/config.yaml --ckpt_path " in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
+
+from dream_if.callbacks.folder import run_directory
 
 __all__ = ["EpochLines", "duration", "epoch_number"]
 
@@ -71,10 +72,9 @@ class EpochLines(Callback):
         best = getattr(trainer.checkpoint_callback, "best_model_path", "")
         if self._start is not None and best and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector, unseen by mypy
             trust = " --trust-code" if "class_path" in pl_module.hparams.get("net", {}) else ""
-            config = Path(best).parents[1] / "config.yaml"
             rank_zero_info(
                 f"Trained for {duration(time.monotonic() - self._start)}; the best checkpoint is {best}. Next:\n"
-                f"  dream-if test --config {config} --ckpt_path {best}\n"
+                f"  dream-if test --config {run_directory(trainer) / 'config.yaml'} --ckpt_path {best}\n"
                 f"  dream-if fuse VISIBLE INFRARED -o FUSED --weights {best}{trust}"
             )
 
