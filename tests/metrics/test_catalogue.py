@@ -22,7 +22,8 @@ def test_every_code_is_a_convention_of_some_metric():
 
 def test_directions_of_errors_and_distances():
     lower = {entry.name for entry in catalogue() if entry.direction == "lower"}
-    assert lower == {"CE", "MSE", "RMSE", "Labf", "Nabf", "Qcv", "LPIPS", "LPIPS_visible", "LPIPS_infrared", "Chroma"}
+    errors = {"CE", "MSE", "RMSE", "Labf", "Nabf", "Qcv", "LPIPS", "LPIPS_visible", "LPIPS_infrared", "Chroma"}
+    assert lower == errors | {"Dimming", "FlatNoise", "Clipping"}
     assert not lower & set(TABLE_METRICS)
 
 

@@ -8,6 +8,7 @@ from dream_if.metrics.agreement import (
     PeakSignalNoiseRatio,
     RootMeanSquaredError,
 )
+from dream_if.metrics.artefacts import Clipping, Dimming, FlatNoise
 from dream_if.metrics.base import DEFAULT_CONVENTION, FusionMetric
 from dream_if.metrics.catalogue import CODES, CatalogueEntry, catalogue
 from dream_if.metrics.feature_information import FMIDCT, FMIGradient, FMIPixel, FMIWavelet
@@ -48,13 +49,16 @@ __all__ = [
     "AverageGradient",
     "CatalogueEntry",
     "ChromaError",
+    "Clipping",
     "CorrelationCoefficient",
     "CrossEntropy",
+    "Dimming",
     "EdgeIntensity",
     "Entropy",
     "FMIGradient",
     "FMIPixel",
     "FMIWavelet",
+    "FlatNoise",
     "FusionMetric",
     "FusionMetrics",
     "LPIPSInfrared",

@@ -18,6 +18,7 @@ from dream_if.metrics.agreement import (
     PeakSignalNoiseRatio,
     RootMeanSquaredError,
 )
+from dream_if.metrics.artefacts import Clipping, Dimming, FlatNoise
 from dream_if.metrics.base import DEFAULT_CONVENTION, FusionMetric
 from dream_if.metrics.feature_information import FMIDCT, FMIGradient, FMIPixel, FMIWavelet
 from dream_if.metrics.functional import shared_work
@@ -52,6 +53,7 @@ _CLASSES: tuple[type[FusionMetric], ...] = (
     *(FMIPixel, FMIGradient, FMIDCT, FMIWavelet),
     *(VIF, VIFF),
     *(LPIPS, LPIPSVisible, LPIPSInfrared),
+    *(Dimming, FlatNoise, Clipping),
 )
 
 METRICS: dict[str, type[FusionMetric]] = {metric.symbol: metric for metric in _CLASSES}

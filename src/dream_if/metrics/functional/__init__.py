@@ -15,6 +15,7 @@ from dream_if.metrics.functional.agreement import (
     root_mean_squared_error,
     sum_of_correlations_of_differences,
 )
+from dream_if.metrics.functional.artefacts import clipping, dimming, flat_noise
 from dream_if.metrics.functional.feature_information import feature_mutual_information
 from dream_if.metrics.functional.information import (
     cross_entropy,
@@ -41,11 +42,14 @@ from dream_if.metrics.functional.vif import vif, viff
 __all__ = [
     "average_gradient",
     "chroma_error",
+    "clipping",
     "correlation_coefficient",
     "cross_entropy",
+    "dimming",
     "edge_intensity",
     "entropy",
     "feature_mutual_information",
+    "flat_noise",
     "labf",
     "lpips",
     "mean_squared_error",
