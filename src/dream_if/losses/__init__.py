@@ -1,5 +1,6 @@
 """What training minimises: the paper's objective, and differentiable forms of two metrics as further terms."""
 
+from dream_if.losses.appearance import clipping_loss, flat_loss
 from dream_if.losses.dominance_targets import (
     activity_target,
     local_error,
@@ -25,8 +26,10 @@ __all__ = [
     "FusionLoss",
     "LossWeights",
     "activity_target",
+    "clipping_loss",
     "colour_loss",
     "dominance_loss",
+    "flat_loss",
     "gradient_loss",
     "local_error",
     "map_loss",

@@ -14,6 +14,7 @@ from kornia.color import rgb_to_ycbcr
 from torch import Tensor, nn
 
 from dream_if.errors import InputError
+from dream_if.losses.appearance import clipping_loss, flat_loss
 from dream_if.losses.dominance_targets import (
     activity_target,
     local_error,
@@ -47,6 +48,8 @@ class LossWeights:
         dominance: squared distance of the summed dominance maps from one.
         qabf: edges of the sources that are lost, by a differentiable form of Qabf. Not in the paper.
         viff: information of the sources that is lost, by a differentiable form of VIFF. Not in the paper.
+        flat: L1 to the brighter source where both are flat: against noise and grey skies. Not in the paper.
+        clipping: what is nearer to black or white than the sources are. Not in the paper.
         activity: dominance maps that differ from where a source has the stronger structure. Not in the paper, like the
             next two; see `dream_if.losses.dominance_targets`.
         reliability: dominance maps that differ from where a source can be believed more.
@@ -60,6 +63,8 @@ class LossWeights:
     dominance: float = 20.0
     qabf: float = 0.0
     viff: float = 0.0
+    flat: float = 0.0
+    clipping: float = 0.0
     activity: float = 0.0
     reliability: float = 0.0
     trusted_activity: float = 0.0
@@ -140,6 +145,10 @@ class FusionLoss(nn.Module):
                 terms["gradient"] = gradient_loss(*luminance)
             if weights.ssim:
                 terms["ssim"] = ssim_loss(*luminance)
+            if weights.flat:
+                terms["flat"] = flat_loss(*luminance)
+            if weights.clipping:
+                terms["clipping"] = clipping_loss(*luminance)
             if weights.colour:
                 terms["colour"] = colour_loss(fused_ycbcr, visible_ycbcr)
             if weights.dominance and dominance_visible:
