@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dream_if import decoding
 from dream_if.data.check import check_pairs
 from dream_if.data.images import decode_image, read_image
 from dream_if.decoding import LIMIT, decode
@@ -152,6 +153,16 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     for reader in READERS:
         with pytest.raises(InputError, match=r"pipe\.png: cannot be read \(it is a pipe or device, not a file\)"):
             reader(tmp_path / "pipe.png")
+
+
+def test_too_little_memory_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    Image.new("L", (20, 20)).save(tmp_path / "a.png")
+    monkeypatch.setattr(decoding, "from_pillow", exhausted)
+    with pytest.raises(InputError, match=r"a\.png: there is not enough memory"):
+        decode(tmp_path / "a.png")
 
 
 def test_a_name_that_is_none() -> None:

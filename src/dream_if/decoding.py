@@ -208,6 +208,10 @@ def _opened(path: Path, data: bytes) -> Iterator[Image.Image]:
             yield image
     except InputError:
         raise
+    except MemoryError as error:
+        raise InputError(
+            f"{path}: there is not enough memory to read it; make it smaller, or more memory free."
+        ) from error
     except UnidentifiedImageError as error:
         raise InputError(
             f"{path}: not a picture of a known format. Expected PNG, JPEG, TIFF, BMP or WebP; convert or replace it."
