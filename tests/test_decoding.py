@@ -70,6 +70,30 @@ class TestHalfDecoded:
                 assert np.array_equal(decode_image(path), pixels)
         assert refused or compression is None  # bytes that are not packed are as good as any others
 
+    @pytest.mark.parametrize("mode", ["L", "RGB", "YCbCr", "CMYK"])
+    def test_jpeg_within_a_tiff(self, tmp_path: Path, mode: str) -> None:
+        """A hole in one of its strips is warned of, and Pillow does not tell."""
+        path, picture = tmp_path / "x.tif", Image.fromarray(smooth()).convert(mode)
+        picture.save(path, compression="jpeg")
+        read_picture(path)
+        data = bytearray(path.read_bytes())
+        with Image.open(path) as stored:
+            start, size = stored.tag_v2[273][0], stored.tag_v2[279][0]
+        data[start + size // 2 : start + size - 2] = bytes(size - 2 - size // 2)
+        path.write_bytes(data)
+        Image.open(path).load()
+        for reader in READERS:
+            with pytest.raises(InputError, match="damaged or cut short"):
+                reader(path)
+
+    def test_nothing_of_libtiff_is_printed(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        data = bytearray(encoded(smooth(), "TIFF", compression="tiff_lzw"))
+        data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
+        (tmp_path / "x.tif").write_bytes(data)
+        with pytest.raises(InputError, match="damaged or cut short"):
+            decode(tmp_path / "x.tif")
+        assert capfd.readouterr() == ("", "")
+
     @pytest.mark.parametrize("keep_rgb", [False, True])
     def test_jpegs_with_inks_and_without_luminance(self, tmp_path: Path, keep_rgb: bool) -> None:
         picture = Image.fromarray(smooth())
