@@ -22,12 +22,12 @@ from typing import TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError, _imaging
 
 from dream_if.errors import InputError
 
 with suppress(AttributeError, OSError):  # where Pillow has libtiff within itself, as on Windows, or lacks it
-    ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)  # it prints what Pillow raises
+    ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)  # it prints what Pillow raises
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else it prints of damaged files what the error says again
 
 __all__ = [
@@ -189,12 +189,12 @@ def _content(path: Path) -> bytes:
     """The bytes of a regular file: a pipe could keep its reader waiting for ever."""
     try:
         kind = path.stat().st_mode
-        if not stat.S_ISREG(kind):
-            what = "a folder" if stat.S_ISDIR(kind) else "a pipe or device"
-            raise InputError(f"{path}: cannot be read (it is {what}, not a file).")
-        data = path.read_bytes()
+        data = path.read_bytes() if stat.S_ISREG(kind) else b""
     except (OSError, ValueError) as error:  # a name with a null byte is no OSError
         raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+    if not stat.S_ISREG(kind):
+        what = "a folder" if stat.S_ISDIR(kind) else "a pipe or device"
+        raise InputError(f"{path}: cannot be read (it is {what}, not a file).")
     if not data:
         raise InputError(f"{path}: the file is empty (0 bytes); copy or download it again.")
     return data
