@@ -55,9 +55,9 @@ ALLOWED = {
         "storage",
         "yaml_files",
     },
-    "runs": {"data", "errors", "messages", "metrics", "shipped", "storage"},
+    "runs": {"data", "errors", "messages", "metrics", "shipped", "storage", "yaml_files"},
     "registration": {"errors", "storage", "yaml_files"},
-    "inference": {"compat", "decoding", "errors", "machine", "models", "registration", "storage"},
+    "inference": {"compat", "decoding", "errors", "machine", "models", "registration", "storage", "yaml_files"},
     "app": {"data", "decoding", "errors", "inference", "storage"},
     "export": {"compat", "errors", "inference", "models"},
     "detection": {
@@ -87,6 +87,7 @@ ALLOWED = {
         "runs",
         "scoring",
         "storage",
+        "yaml_files",
     },
     "messages": {"errors", "yaml_files"},
     "cli": {
@@ -113,6 +114,7 @@ ALLOWED = {
         "shipped",
         "task",
         "user_code",
+        "yaml_files",
     },
     "__init__": {"inference"},
 }
