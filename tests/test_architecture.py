@@ -54,9 +54,9 @@ ALLOWED = {
         "storage",
         "yaml_files",
     },
-    "runs": {"data", "errors", "messages", "metrics", "shipped", "storage"},
+    "runs": {"data", "errors", "messages", "metrics", "shipped", "storage", "yaml_files"},
     "registration": {"errors", "storage", "yaml_files"},
-    "inference": {"compat", "decoding", "errors", "machine", "models", "registration", "storage"},
+    "inference": {"compat", "decoding", "errors", "machine", "models", "registration", "storage", "yaml_files"},
     "app": {"data", "decoding", "errors", "inference", "storage"},
     "export": {"compat", "errors", "inference", "models"},
     "detection": {
@@ -86,6 +86,7 @@ ALLOWED = {
         "runs",
         "scoring",
         "storage",
+        "yaml_files",
     },
     "messages": {"errors", "yaml_files"},
     "cli": {
@@ -111,6 +112,7 @@ ALLOWED = {
         "shipped",
         "task",
         "user_code",
+        "yaml_files",
     },
     "__init__": {"inference"},
 }

@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dream_if import cache_keys
 from dream_if.cache_keys import package_digest, state_digest
+from dream_if.errors import InputError
 from dream_if.methods.method import PairId
 from dream_if.methods.restorers import make_restorer
 from dream_if.methods.rows import make_method
@@ -159,3 +161,24 @@ def test_a_packages_digest_covers_every_file_of_it(tmp_path: Path) -> None:
     assert before == package_digest([package])
     (tmp_path / "inner" / "a.py").write_text("x = 2")
     assert package_digest([package]) != before
+
+
+class Unready(nn.Module):
+    def get_extra_state(self) -> object:
+        raise KeyError("not yet")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [nn.Linear(2, 2, device="meta"), nn.LazyLinear(2), nn.ParameterList([torch.eye(3).to_sparse()]), Unready()],
+    ids=lambda made: type(made).__name__,
+)
+def test_what_cannot_be_read_is_refused(made: nn.Module) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        state_digest(made)
+
+
+def test_our_own_mistake_is_not_taken_for_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_keys, "_take", len)  # called with two arguments, a TypeError
+    with pytest.raises(TypeError):
+        state_digest(nn.Linear(2, 2))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dream_if import decoding
 from dream_if.data.check import check_pairs
 from dream_if.data.images import decode_image, read_image
 from dream_if.decoding import LIMIT, decode
@@ -68,6 +69,30 @@ class TestHalfDecoded:
             else:
                 assert np.array_equal(decode_image(path), pixels)
         assert refused or compression is None  # bytes that are not packed are as good as any others
+
+    @pytest.mark.parametrize("mode", ["L", "RGB", "YCbCr", "CMYK"])
+    def test_jpeg_within_a_tiff(self, tmp_path: Path, mode: str) -> None:
+        """A hole in one of its strips is warned of, and Pillow does not tell."""
+        path, picture = tmp_path / "x.tif", Image.fromarray(smooth()).convert(mode)
+        picture.save(path, compression="jpeg")
+        read_picture(path)
+        data = bytearray(path.read_bytes())
+        with Image.open(path) as stored:
+            start, size = stored.tag_v2[273][0], stored.tag_v2[279][0]
+        data[start + size // 2 : start + size - 2] = bytes(size - 2 - size // 2)
+        path.write_bytes(data)
+        Image.open(path).load()
+        for reader in READERS:
+            with pytest.raises(InputError, match="damaged or cut short"):
+                reader(path)
+
+    def test_nothing_of_libtiff_is_printed(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        data = bytearray(encoded(smooth(), "TIFF", compression="tiff_lzw"))
+        data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
+        (tmp_path / "x.tif").write_bytes(data)
+        with pytest.raises(InputError, match="damaged or cut short"):
+            decode(tmp_path / "x.tif")
+        assert capfd.readouterr() == ("", "")
 
     @pytest.mark.parametrize("keep_rgb", [False, True])
     def test_jpegs_with_inks_and_without_luminance(self, tmp_path: Path, keep_rgb: bool) -> None:
@@ -150,8 +175,20 @@ class TestLimit:
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     for reader in READERS:
-        with pytest.raises(InputError, match=r"pipe\.png: cannot be read \(it is a pipe or device, not a file\)"):
+        with pytest.raises(
+            InputError, match=rf"^{tmp_path}/pipe\.png: cannot be read \(it is a pipe or device, not a file\)"
+        ):
             reader(tmp_path / "pipe.png")
+
+
+def test_too_little_memory_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    Image.new("L", (20, 20)).save(tmp_path / "a.png")
+    monkeypatch.setattr(decoding, "from_pillow", exhausted)
+    with pytest.raises(InputError, match=r"a\.png: there is not enough memory"):
+        decode(tmp_path / "a.png")
 
 
 def test_a_name_that_is_none() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dream_if.cli.classes import _names_class
 from dream_if.errors import InputError
 from dream_if.yaml_files import read_yaml
 
@@ -43,6 +44,14 @@ def test_is_refused_at_once(text: str, says: str, tmp_path: Path) -> None:
 def test_is_what_pyyaml_says(text: str, tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(text)
     assert read_yaml(tmp_path / "x.yaml") == yaml.safe_load(text)
+
+
+NO_CLASSES = ("2026-99-99", "9" * 5000, "[" * 200 + "]" * 200, "[" * 3000, LAUGHS, "? [1]\n: 2", "a:\0")
+
+
+@pytest.mark.parametrize("text", NO_CLASSES)
+def test_a_value_of_the_command_line_names_no_class(text: str) -> None:
+    assert not _names_class(text)
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:

@@ -94,17 +94,17 @@ def state_digest(made: Any) -> str:
     if isinstance(held, Mapping):
         held = {name: value for name, value in held.items() if isinstance(value, nn.Module | Tensor | np.ndarray)}
     found = hashlib.sha256()
-    try:
-        _take(found, held)
-    except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
-        raise InputError(f"the tensors of a {type(made).__name__} cannot be read ({error}).") from error
+    _take(found, held)
     return found.hexdigest()
 
 
 def _take(found: "hashlib._Hash", value: Any, *, files: bool = False) -> None:
     """Take a value into a hash; what is no container, tensor or network by its text."""
     if isinstance(value, nn.Module):
-        value = value.state_dict()  # which may have more than tensors: what get_extra_state returns
+        try:
+            value = value.state_dict()  # which may have more than tensors: what get_extra_state returns
+        except Exception as error:  # that is foreign code
+            raise InputError(f"the state of a {type(value).__name__} cannot be read ({error}).") from error
     if isinstance(value, Mapping):
         for name in sorted(value, key=str):
             found.update(f"{name!r}:".encode())
@@ -117,9 +117,11 @@ def _take(found: "hashlib._Hash", value: Any, *, files: bool = False) -> None:
     elif isinstance(value, np.ndarray) and value.dtype != object:
         found.update(f"{value.dtype} {value.shape} ".encode() + np.ascontiguousarray(value).tobytes())
     elif isinstance(value, Tensor):
-        plain = value.detach().cpu().contiguous()
-        found.update(f"{plain.dtype} {tuple(plain.shape)} ".encode())
-        found.update(plain.reshape(-1).view(torch.uint8).numpy().tobytes())
+        try:
+            content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        except (RuntimeError, ValueError) as error:  # a sparse one, or one without content: on meta, or not yet made
+            raise InputError(f"a tensor among what it holds cannot be read ({error}).") from error
+        found.update(f"{value.dtype} {tuple(value.shape)} ".encode() + content)
     else:
         if files and isinstance(value, str) and _is_file(value):
             found.update(file_digest(Path(value).expanduser()).encode())

@@ -6,13 +6,14 @@ library and to the same pixels, and takes a warning for damage. And it cuts colo
 does not.
 """
 
+import ctypes
 import io
 import logging
 import os
 import stat
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -21,10 +22,12 @@ from typing import TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError, _imaging
 
 from dream_if.errors import InputError
 
+with suppress(AttributeError, OSError):  # where Pillow has libtiff within itself, as on Windows, or lacks it
+    ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)  # it prints what Pillow raises
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else it prints of damaged files what the error says again
 
 __all__ = [
@@ -57,6 +60,8 @@ LARGE = 16_000_000
 Pixels: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32] | npt.NDArray[np.float32]
 
 ORIENTATION = 0x0112
+COMPRESSION, JPEG_IN_TIFF, JPEG_TABLES = 259, 7, 347
+STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 273, 279, 324, 325
 
 _pillow_limit, _opencv_level = Lock(), Lock()  # both are one for the process
 _one_large = Lock()
@@ -100,6 +105,8 @@ def decode(path: Path, luminance: bool = False) -> Decoded:
     with _opened(path, data) as image:
         frames = getattr(image, "n_frames", 1)
         deep = _has_deep_colour(image)
+        if image.format == "TIFF" and image.tag_v2.get(COMPRESSION) == JPEG_IN_TIFF:  # type: ignore[attr-defined]
+            _check_strips(image, data)
         loaded = _jpeg(image, data, luminance) if image.format in ("JPEG", "MPO") else image
         decoded = from_pillow(loaded, str(path), frames)
     return _with_deep_colour(decoded, data) if deep else decoded
@@ -182,12 +189,12 @@ def _content(path: Path) -> bytes:
     """The bytes of a regular file: a pipe could keep its reader waiting for ever."""
     try:
         kind = path.stat().st_mode
-        if not stat.S_ISREG(kind):
-            what = "a folder" if stat.S_ISDIR(kind) else "a pipe or device"
-            raise InputError(f"{path}: cannot be read (it is {what}, not a file).")
-        data = path.read_bytes()
+        data = path.read_bytes() if stat.S_ISREG(kind) else b""
     except (OSError, ValueError) as error:  # a name with a null byte is no OSError
         raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+    if not stat.S_ISREG(kind):
+        what = "a folder" if stat.S_ISDIR(kind) else "a pipe or device"
+        raise InputError(f"{path}: cannot be read (it is {what}, not a file).")
     if not data:
         raise InputError(f"{path}: the file is empty (0 bytes); copy or download it again.")
     return data
@@ -208,6 +215,10 @@ def _opened(path: Path, data: bytes) -> Iterator[Image.Image]:
             yield image
     except InputError:
         raise
+    except MemoryError as error:
+        raise InputError(
+            f"{path}: there is not enough memory to read it; make it smaller, or more memory free."
+        ) from error
     except UnidentifiedImageError as error:
         raise InputError(
             f"{path}: not a picture of a known format. Expected PNG, JPEG, TIFF, BMP or WebP; convert or replace it."
@@ -231,6 +242,21 @@ def _jpeg(image: Image.Image, data: bytes, luminance: bool) -> Image.Image:
     decoded = Image.fromarray(pixels.squeeze(2) if kind == "GRAY" else pixels)
     decoded.info = dict(image.info)
     return decoded
+
+
+def _check_strips(image: Image.Image, data: bytes) -> None:
+    """Decode the strips or tiles of a TIFF that are JPEG: Pillow tells of no warning in them.
+
+    Raises:
+        ValueError: The decoder had something to warn of.
+    """
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    tables = tags.get(JPEG_TABLES, b"")[2:-2]
+    kind = "CMYK" if image.mode == "CMYK" else "GRAY"
+    starts, sizes = (tags.get(one) or tags[other] for one, other in ((STRIPS, TILES), (STRIP_SIZES, TILE_SIZES)))
+    for start, size in zip(starts, sizes, strict=True):
+        strip = data[start : start + size]
+        simplejpeg.decode_jpeg(strip[:2] + tables + strip[2:], colorspace=kind)
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -1,6 +1,13 @@
 """What a user's mistake becomes."""
 
-__all__ = ["DiskError", "InputError"]
+import re
+
+__all__ = ["DiskError", "InputError", "out_of_memory"]
+
+NO_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|not enough memory|Insufficient memory|bad_alloc|ALLOC_FAILED"
+)
+"""What torch, CUDA and OpenCV say of it, which for the CPU have no class of its own."""
 
 
 class InputError(ValueError):
@@ -13,3 +20,10 @@ class InputError(ValueError):
 
 class DiskError(InputError):
     """A file cannot be written, for want of room or rights. The next one will fare no better."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the memory of the CPU or GPU did not suffice."""
+    if isinstance(error, InputError):  # which has said all there is to say
+        return False
+    return isinstance(error, MemoryError) or NO_MEMORY.search(str(error)) is not None

@@ -7,7 +7,7 @@ import yaml
 
 from dream_if.errors import InputError
 
-__all__ = ["read_yaml"]
+__all__ = ["parse_yaml", "read_yaml"]
 
 MOST_BYTES = 1_000_000
 MOST_VALUES = 20_000  # a value counts as often as aliases repeat it
@@ -29,32 +29,49 @@ def read_yaml(path: Path) -> Any:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"{path}: has more than {MOST_BYTES} bytes; a configuration has a few thousand.")
-        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a YAML file, nor any text.") from error
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """What YAML says, such as a value of the command line.
+
+    Args:
+        text: the YAML.
+        name: what messages call it.
+
+    Raises:
+        InputError: As `read_yaml`, but for the file and its length.
+    """
+    try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is None:
             return None
-        _check(path, node, [0])
+        _check(name, node, [0])
         return loader.construct_document(node)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    except InputError:
+        raise
     except yaml.MarkedYAMLError as error:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(f"{path}: not a YAML file: {error.problem}{line}.") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not a YAML file, nor any text.") from error
+        raise InputError(f"{name}: not a YAML file: {error.problem}{line}.") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{name}: not a YAML file, nor any text.") from error
     except RecursionError as error:
-        raise InputError(f"{path}: is nested deeper than {DEEPEST} levels.") from error
+        raise InputError(f"{name}: is nested deeper than {DEEPEST} levels.") from error
     except (ValueError, TypeError, OverflowError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: a value cannot be read: {error}") from error
+        raise InputError(f"{name}: a value cannot be read: {error}") from error
 
 
-def _check(path: Path, node: yaml.Node, count: list[int], above: str = "", depth: int = 0) -> None:
+def _check(name: str, node: yaml.Node, count: list[int], above: str = "", depth: int = 0) -> None:
     """Refuse keys that are there twice, and what is too much or too deep.
 
     Args:
-        path: the file.
+        name: what messages call the YAML.
         node: what to look at.
         count: of the values so far, one number.
         above: the key of it all, with a point at its end.
@@ -63,16 +80,16 @@ def _check(path: Path, node: yaml.Node, count: list[int], above: str = "", depth
     count[0] += 1
     if count[0] > MOST_VALUES or depth > DEEPEST:
         what = f"is nested deeper than {DEEPEST} levels" if depth > DEEPEST else f"has more than {MOST_VALUES} values"
-        raise InputError(f"{path}: {what}{f', below {above[:100]}' if above else ''}; aliases count in full.")
+        raise InputError(f"{name}: {what}{f', below {above[:100]}' if above else ''}; aliases count in full.")
     if isinstance(node, yaml.SequenceNode):
         for value in node.value:
-            _check(path, value, count, above, depth + 1)
+            _check(name, value, count, above, depth + 1)
     elif isinstance(node, yaml.MappingNode):
         seen = set()
         for key, value in node.value:
-            name = str(key.value)[:100] if isinstance(key, yaml.ScalarNode) else "a key that is no word"
+            word = str(key.value)[:100] if isinstance(key, yaml.ScalarNode) else "a key that is no word"
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 line = key.start_mark.line + 1
-                raise InputError(f"{path}: {above}{name} is there twice, again in line {line}; keep one.")
+                raise InputError(f"{name}: {above}{word} is there twice, again in line {line}; keep one.")
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
-            _check(path, value, count, f"{above}{name}.", depth + 1)
+            _check(name, value, count, f"{above}{word}.", depth + 1)

@@ -31,6 +31,7 @@ WHOLE = {
     "tif": encoded(smooth(), "TIFF"),
     "tif_lzw": encoded(smooth(), "TIFF", compression="tiff_lzw"),
     "tif_deflate": encoded(smooth(), "TIFF", compression="tiff_adobe_deflate"),
+    "tif_jpeg": encoded(smooth(), "TIFF", compression="jpeg"),
     "bmp": encoded(smooth(), "BMP"),
     "webp": encoded(smooth(), "WEBP", lossless=True),
     "webp_lossy": encoded(smooth(), "WEBP"),

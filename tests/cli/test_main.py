@@ -432,6 +432,13 @@ class TestMistakesOfOurOwn:
         monkeypatch.setattr("dream_if.cli.verbs.check.check_pairs", full)
         assert run("check", "pairs").message == "No space left on device"
 
+    def test_too_little_memory_is_said_in_a_line(self, run, workspace: Path, monkeypatch) -> None:
+        def without_room(*_: object, **__: object) -> None:
+            raise MemoryError("Unable to allocate 8.00 GiB for an array")
+
+        monkeypatch.setattr("dream_if.cli.verbs.scenes.save_scenes", without_room)
+        assert "the memory of this machine did not suffice (Unable to allocate 8" in run("scenes", "out").message
+
     def test_a_file_that_was_named_is_the_users(self, run, workspace: Path, monkeypatch) -> None:
         def missing(*_: object, **__: object) -> None:
             raise FileNotFoundError(errno.ENOENT, "No such file or directory", "pairs")

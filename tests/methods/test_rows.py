@@ -249,3 +249,18 @@ def test_a_bug_of_this_package_is_no_mistake_of_the_user(
     monkeypatch.setattr(method.module, "forward", lambda *_: [][0])
     with pytest.raises(IndexError):
         method.fuse(*sources, PLACE)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")], ids=repr)
+def test_too_little_memory_names_row_and_picture(
+    sources: tuple[Tensor, Tensor], error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object) -> None:
+        raise error
+
+    method = make_method("m", "laplacian", CPU)
+    assert method.module is not None
+    monkeypatch.setattr(method.module, "forward", exhausted)
+    said = "laplacian.*: 0001 of road, clean: 31x24 pixels did not fit into the memory of cpu; leave out"
+    with pytest.raises(InputError, match=said):
+        method.fuse(*sources, PLACE)

@@ -273,12 +273,21 @@ def test_undefined_scores_are_counted(scored, folders):
     assert record["std"] == pytest.approx(np.std(values, ddof=1))
 
 
-def test_too_little_memory_says_what_to_do(options, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+    ids=["cuda", "cpu", "numpy"],
+)
+def test_too_little_memory_says_what_to_do(options, monkeypatch, error):
     def exhausted(*_):
-        raise torch.OutOfMemoryError("out of memory")
+        raise error
 
     monkeypatch.setattr(METRICS["AG"], "score", exhausted)
-    with pytest.raises(ValueError, match="--batch-size: the device's memory is too small for 3 image"):
+    with pytest.raises(ValueError, match=r"s0: the memory of cpu .* 3 image\(s\) .* --batch-size"):
         run(options())
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 from torch import nn
@@ -17,6 +16,7 @@ from dream_if.messages import configurations, flat, read_configuration
 from dream_if.models import DreamIF
 from dream_if.models.shipped import read_weights
 from dream_if.task import FusionTask
+from dream_if.yaml_files import parse_yaml
 
 __all__ = ["ModelParser", "checkpoint_network", "named_classes", "plain"]
 
@@ -81,10 +81,12 @@ def _given(args: Sequence[str], key: str) -> list[Any]:
 
 
 def _names_class(value: Any) -> bool:
-    if isinstance(value, str) and not Path(value).is_file():
+    if isinstance(value, str):
         try:
-            value = yaml.safe_load(value)
-        except yaml.YAMLError:
+            if Path(value).is_file():
+                return False
+            value = parse_yaml(value, "the value")
+        except (OSError, InputError):  # too long for a name; the parser of settings says what is wrong
             return False
         return isinstance(value, str) or _names_class(value)
     return isinstance(value, Mapping) and ("class_path" in value or "init_args" in value)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dream_if.cli.options import read_options
 from dream_if.cli.short_help import SHORT_HELP
-from dream_if.errors import InputError
+from dream_if.errors import InputError, out_of_memory
 from dream_if.messages import configurations, read_configuration
 from dream_if.shipped import with_shipped
 from dream_if.user_code import from_here
@@ -175,7 +175,10 @@ def _in_a_line(error: Exception, args: Sequence[str]) -> str:
     if cause is not None:  # without the traceback that a data worker wraps it in
         return f"error: {' '.join(str(cause).rsplit('InputError: ', 1)[-1].split())}"
     if isinstance(error, OSError) and (error.errno in REFUSALS or str(error.filename) in args):
-        return f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error.strerror}"
+        name = " ".join(str(error.filename).split())[:200]  # it may be any text that was taken for a name
+        return f"error: {name}: {error.strerror}" if error.filename else f"error: {error.strerror}"
+    if out_of_memory(error):
+        return f"error: the memory of this machine did not suffice ({' '.join(str(error).split())[:200]})."
     # Lightning's is for settings that contradict each other; it is not imported for its name alone.
     if isinstance(error, FloatingPointError) or type(error).__name__ == "MisconfigurationException":
         return f"error: {' '.join(str(error).split())}"

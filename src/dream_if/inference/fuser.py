@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dream_if.compat import multiplies_bfloat16
-from dream_if.errors import InputError
+from dream_if.errors import InputError, out_of_memory
 from dream_if.inference.memory import BETWEEN_TILES, SPARE, bytes_per_pixel
 from dream_if.inference.tiles import SMALLEST, cut, parts, tile_size
 from dream_if.machine import free_memory, return_what_was_freed, used_memory
@@ -110,8 +110,8 @@ class Fuser:
                 for start in range(0, count, together):
                     part = slice(start, start + together)
                     result[part] = self._fused(visible[part], infrared[part], channels).to(result.device)
-        except RuntimeError as error:  # torch.OutOfMemoryError is one, the CPU's has no class of its own
-            if "memory" not in str(error):
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
                 raise
             raise InputError(
                 f"{width}x{height} pixels did not fit into the memory of {self.device}; lower max_memory or the batch "

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from safetensors.torch import save
 
 from dream_if.errors import InputError
@@ -14,6 +13,7 @@ from dream_if.inference.card import card
 from dream_if.inference.weights import digest, load_network
 from dream_if.models.shipped import SHIPPED
 from dream_if.storage import write_atomically
+from dream_if.yaml_files import read_yaml
 
 __all__ = ["publish"]
 
@@ -50,9 +50,9 @@ def publish(
     if not name.replace("-", "").replace("_", "").isalnum():
         raise InputError(f"--name: expected letters, digits, - and _, got {name!r}.")
     try:
-        config = yaml.safe_load((folder / "config.yaml").read_text())
+        config = read_yaml(folder / "config.yaml")
         fit = json.loads((folder / "metrics.json").read_text())["fit"]
-    except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
+    except (OSError, ValueError, KeyError, RecursionError) as error:
         raise InputError(
             f"{folder}: not the folder of a finished `dream-if fit`, which has config.yaml, and 'fit' in its "
             f"metrics.json ({error})."

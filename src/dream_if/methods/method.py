@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from dream_if.errors import InputError
+from dream_if.errors import InputError, out_of_memory
 
 __all__ = ["Computed", "Fuse", "Method", "PairId"]
 
@@ -94,6 +94,11 @@ class Computed(Method):
         except InputError:
             raise
         except Exception as error:  # what foreign code raises is not to be foreseen
+            if out_of_memory(error):
+                raise InputError(
+                    f"{where}: {visible.shape[-1]}x{visible.shape[-2]} pixels did not fit into the memory of "
+                    f"{visible.device}; leave out the method or the picture, or use a machine with more memory."
+                ) from error
             if self.own:
                 raise
             told = str(error).strip().splitlines() or [type(error).__name__]

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dream_if.errors import InputError
 from dream_if.runs.sweep_grid import expand, point_settings, read_sweep
+from dream_if.yaml_files import parse_yaml
 
 __all__ = ["SEED", "Lineup", "chosen_base", "rows_of_sweeps"]
 
@@ -200,6 +199,6 @@ def _read(text: str) -> Any:
     except ValueError:
         pass
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return parse_yaml(text, "the value")
+    except InputError:
         return text

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from dream_if.errors import InputError
+from dream_if.yaml_files import read_yaml
 
 __all__ = ["NETWORK", "SHUFFLED", "is_statistic", "read_config", "read_images", "read_metrics"]
 
@@ -34,9 +34,9 @@ def read_config(path: Path) -> dict[str, Any] | None:
         InputError: It is not YAML, or a setting that a table reads is not what a run writes.
     """
     try:
-        config = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not a YAML file; move its folder away and repeat the run.") from error
+        config = read_yaml(path)
+    except InputError as error:
+        raise InputError(f"{str(error).rstrip('.')}; move its folder away and repeat the run.") from error
     if not isinstance(config, dict) or not {"model", "data", "trainer", "seed_everything"} <= config.keys():
         return None
     for name in ("model", "data", "trainer"):
@@ -58,7 +58,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
         return {}
     try:
         record = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a JSON file ({error}); move its folder away and repeat the run.") from error
     if not isinstance(record, dict) or not all(isinstance(part, dict) for part in record.values()):
         raise InputError(f"{path}: expected what a run writes, such as fit and test; move its folder away.")

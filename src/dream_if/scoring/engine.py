@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from dream_if.errors import InputError
+from dream_if.errors import InputError, out_of_memory
 from dream_if.metrics import DEFAULT_CONVENTION, FusionMetrics, fusion_metrics
 from dream_if.metrics.functional import lpips, shared_work
 from dream_if.metrics.levels import quantise
@@ -43,6 +43,11 @@ class Item(NamedTuple):
     position: int
     name: str
     keys: Mapping[str, str]
+
+    @property
+    def place(self) -> str:
+        """Set, condition and name, as far as there are any, for people."""
+        return f"{self.set}, {self.condition}: {self.name}" if self.set else self.name
 
 
 @dataclass(frozen=True)
@@ -98,11 +103,14 @@ class _Worker:
                     metric.update(fused, visible, infrared)
                     # torchmetrics returns a single value as a scalar.
                     columns[symbol] = metric.compute().reshape(-1).tolist()
-        except torch.OutOfMemoryError as error:
-            count, _, height, width = fused.shape
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            item, (count, _, height, width) = batch.items[0], fused.shape
+            advice = "give a smaller --batch-size" if count > 1 else "leave it out, or use a machine with more memory"
             raise InputError(
-                f"--batch-size: the device's memory is too small for {count} image(s) of {width}x{height}; give a "
-                "smaller one, or --device cpu."
+                f"{item.method}, {item.place}: the memory of {self.device} is too small to score {count} image(s) of "
+                f"{width}x{height}; {advice}."
             ) from error
         return [{symbol: columns[symbol][row] for symbol in wanted} for row in range(len(batch.items))]
 
@@ -184,11 +192,10 @@ def score_groups(
 
 def _entries(item: Item, values: Mapping[str, float], date: str) -> list[JournalEntry]:
     """What the journal keeps of an image: an entry for each key."""
-    name = f"{item.set}, {item.condition}: {item.name}" if item.set else item.name
     by_key: dict[str, dict[str, float]] = {}
     for symbol, value in values.items():
         by_key.setdefault(item.keys[symbol], {})[symbol] = value
-    return [JournalEntry(key, item.method, name, date, found) for key, found in by_key.items()]
+    return [JournalEntry(key, item.method, item.place, date, found) for key, found in by_key.items()]
 
 
 def _frame(items: Sequence[Item], symbols: Sequence[str], journal: ScoreJournal) -> pd.DataFrame:
