@@ -86,6 +86,25 @@ class TestHalfDecoded:
             with pytest.raises(InputError, match="damaged or cut short"):
                 reader(path)
 
+    @pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA", "CMYK", "I;16"])
+    def test_runs_of_packbits_that_leave_their_strip(self, tmp_path: Path, mode: str) -> None:
+        path = tmp_path / "x.tif"
+        picture = Image.fromarray(smooth()).convert("L" if mode == "I;16" else mode).crop((0, 0, 61, 47))
+        picture = picture.convert("I;16") if mode == "I;16" else picture
+        picture.save(path, compression="packbits", strip_size=512)
+        assert np.array_equal(np.asarray(Image.open(path)), np.asarray(picture))
+        assert read_picture(path).pixels.shape[:2] == (47, 61)
+        data = bytearray(path.read_bytes())
+        with Image.open(path) as stored:
+            start, size = stored.tag_v2[273][-1], stored.tag_v2[279][-1]
+        runs = bytes([129, 7]) * (size // 2)  # of 128 each, which end beyond the strip
+        data[start : start + len(runs)] = runs
+        path.write_bytes(data)
+        Image.open(path).load()
+        for reader in READERS:
+            with pytest.raises(InputError, match="damaged or cut short"):
+                reader(path)
+
     def test_nothing_of_libtiff_is_printed(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         data = bytearray(encoded(smooth(), "TIFF", compression="tiff_lzw"))
         data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)

@@ -60,7 +60,8 @@ LARGE = 16_000_000
 Pixels: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32] | npt.NDArray[np.float32]
 
 ORIENTATION = 0x0112
-COMPRESSION, JPEG_IN_TIFF, JPEG_TABLES = 259, 7, 347
+COMPRESSION, JPEG_IN_TIFF, JPEG_TABLES, PACKBITS = 259, 7, 347, 32773
+BITS, PLANES, STRIP_ROWS, TILE_COLUMNS, TILE_ROWS = 258, 284, 278, 322, 323
 STRIPS, STRIP_SIZES, TILES, TILE_SIZES = 273, 279, 324, 325
 
 _pillow_limit, _opencv_level = Lock(), Lock()  # both are one for the process
@@ -105,7 +106,7 @@ def decode(path: Path, luminance: bool = False) -> Decoded:
     with _opened(path, data) as image:
         frames = getattr(image, "n_frames", 1)
         deep = _has_deep_colour(image)
-        if image.format == "TIFF" and image.tag_v2.get(COMPRESSION) == JPEG_IN_TIFF:  # type: ignore[attr-defined]
+        if image.format == "TIFF" and image.tag_v2.get(COMPRESSION) in (JPEG_IN_TIFF, PACKBITS):  # type: ignore[attr-defined]
             _check_strips(image, data)
         loaded = _jpeg(image, data, luminance) if image.format in ("JPEG", "MPO") else image
         decoded = from_pillow(loaded, str(path), frames)
@@ -245,18 +246,39 @@ def _jpeg(image: Image.Image, data: bytes, luminance: bool) -> Image.Image:
 
 
 def _check_strips(image: Image.Image, data: bytes) -> None:
-    """Decode the strips or tiles of a TIFF that are JPEG: Pillow tells of no warning in them.
+    """Look at the strips or tiles of a TIFF whose decoder, JPEG or PackBits, tells Pillow of no warning.
 
     Raises:
-        ValueError: The decoder had something to warn of.
+        ValueError: The decoder has something to warn of.
     """
     tags = image.tag_v2  # type: ignore[attr-defined]
-    tables = tags.get(JPEG_TABLES, b"")[2:-2]
-    kind = "CMYK" if image.mode == "CMYK" else "GRAY"
+    tables, kind = tags.get(JPEG_TABLES, b"")[2:-2], "CMYK" if image.mode == "CMYK" else "GRAY"
     starts, sizes = (tags.get(one) or tags[other] for one, other in ((STRIPS, TILES), (STRIP_SIZES, TILE_SIZES)))
-    for start, size in zip(starts, sizes, strict=True):
+    rows = tags.get(TILE_ROWS) or min(tags.get(STRIP_ROWS, image.height), image.height)
+    bits = tags.get(BITS, (1,))[: 1 if tags.get(PLANES) == 2 else None]
+    bytes_of_row = (tags.get(TILE_COLUMNS, image.width) * sum(bits) + 7) // 8
+    last, across = image.height % rows or rows, -(-image.height // rows)
+    for number, (start, size) in enumerate(zip(starts, sizes, strict=True), start=1):
         strip = data[start : start + size]
-        simplejpeg.decode_jpeg(strip[:2] + tables + strip[2:], colorspace=kind)
+        if tags[COMPRESSION] == JPEG_IN_TIFF:
+            simplejpeg.decode_jpeg(strip[:2] + tables + strip[2:], colorspace=kind)
+        elif image.mode != "YCbCr":  # whose colours may have fewer pixels
+            _check_packed(strip, bytes_of_row * (last if TILES not in tags and number % across == 0 else rows))
+
+
+def _check_packed(strip: bytes, length: int) -> None:
+    """Walk through the runs of a strip packed by PackBits (TIFF 6.0, section 9), up to its length when unpacked.
+
+    Raises:
+        ValueError: A run goes on beyond it; libtiff then leaves out the rest, with a warning.
+    """
+    place = unpacked = 0
+    while unpacked < length and place < len(strip):
+        head = strip[place]
+        unpacked += head + 1 if head < 128 else 257 - head if head > 128 else 0
+        place += head + 2 if head < 128 else 2 if head > 128 else 1
+    if unpacked > length:
+        raise ValueError("a run of equal bytes is longer than the strip it is in")
 
 
 def _upright(image: Image.Image) -> Image.Image:

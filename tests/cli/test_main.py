@@ -165,6 +165,12 @@ class TestSettings:
         (workspace / "wrong.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
         assert message in run(*FIT, "--config", "wrong.yaml").message
 
+    def test_aliases_of_aliases_on_the_command_line(self, run) -> None:
+        nine = "[a0: &a0 [1, 2, 3, 4, 5, 6, 7, 8, 9]"
+        nine += "".join(f", a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)) + "]"
+        for words in ([f"--data.root={nine}"], ["--data.root", nine]):
+            assert "has more than 20000 values" in run(*FIT, *words).message
+
     @pytest.mark.parametrize(("ce", "se"), [(True, False), (False, True), (True, True)])
     def test_enhancement_without_dominance_is_refused(self, run, ce: bool, se: bool) -> None:
         switches = ("--model.net.use_rd", False, "--model.net.use_ce", ce, "--model.net.use_se", se)

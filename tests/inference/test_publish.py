@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,11 @@ def test_what_is_no_finished_run_is_refused(run, trained: Path) -> None:
     assert outcome.status == 2
     assert "nowhere: not the folder of a finished `dream-if fit`" in outcome.err
     assert "Traceback" not in outcome.err
+    for text, lacks in (("model: {}\ntrainer: {}\n", "no data"), ("- 1\n", "no data and no model and no trainer")):
+        shutil.copytree(trained, "other", dirs_exist_ok=True)
+        Path("other/config.yaml").write_text(text)
+        outcome = run("publish", "other", "--name", "mine", "--out", "shelf")
+        assert (outcome.status, f"config.yaml: has {lacks}; expected" in outcome.err) == (2, True)
     outcome = run("publish", trained, "--name", "../mine", "--out", "shelf")
     assert outcome.status == 2
     assert "--name: expected letters, digits, - and _, got '../mine'" in outcome.err

@@ -22,6 +22,7 @@ from dream_if.errors import InputError, out_of_memory
 from dream_if.messages import configurations, read_configuration
 from dream_if.shipped import with_shipped
 from dream_if.user_code import from_here
+from dream_if.yaml_files import parse_yaml
 
 __all__ = ["main"]
 
@@ -128,6 +129,9 @@ def main(args: Sequence[str] | None = None) -> int:
             args = ["--help" if word == "--help-all" else word for word in args]
             for path in configurations(with_shipped(args)):  # a mistake in a file is told before seconds of imports
                 read_configuration(Path(path))
+            for word in args:
+                if "&" in word and "*" in word:  # aliases of aliases, which would keep the parser busy for minutes
+                    parse_yaml(word.partition("=")[2] if word.startswith("-") else word, word.partition("=")[0][:40])
             from dream_if.callbacks import name_project
             from dream_if.cli.lightning import run_lightning
 

@@ -57,6 +57,10 @@ def publish(
             f"{folder}: not the folder of a finished `dream-if fit`, which has config.yaml, and 'fit' in its "
             f"metrics.json ({error})."
         ) from error
+    read = config if isinstance(config, dict) else {}
+    lacks = [key for key in ("data", "model", "trainer") if not isinstance(read.get(key), dict)]
+    if lacks:
+        raise InputError(f"{folder / 'config.yaml'}: has no {' and no '.join(lacks)}; expected that of a finished fit.")
     checkpoint = folder / "checkpoints/best.ckpt"
     if not checkpoint.is_file():
         raise InputError(f"{folder}: has no checkpoints/best.ckpt: the training ended before its first validation.")
