@@ -28,9 +28,10 @@ TABLE_4 = {
 
 TABLE_4_NOTE = (
     f"Columns headed paper: Table 4 of {SOURCE}, on LLVIP without degradation, one number for each row. Its header "
-    "reads EI, AG, PSNR, Qabf, VIFF. That must be a slip: its last row is, digit for digit, the LLVIP row of Dream-IF "
-    "in Table 1, whose header reads AG, SF, Qabf, SSIM, VIFF. These names are used here. The paper's 70 test pairs and "
-    "the size at which it scored them are not public, so compare how rows differ rather than how high they are."
+    "reads EI, AG, PSNR, Qabf, VIFF. That must be a slip: its last row equals, digit for digit, the LLVIP row of "
+    "Dream-IF in Table 1, whose header reads AG, SF, Qabf, SSIM, VIFF. These names are used here. The paper's 70 "
+    "test pairs and the size at which it scored them are not public, so compare how rows differ rather than how high "
+    "they are."
 )
 
 
