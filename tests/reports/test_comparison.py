@@ -146,7 +146,7 @@ class TestTable2:
         assert not any("*" in cell or "<u>" in cell for cells in apart.values() for cell in cells)
         assert tables["pairs, gaussian, mine against the others"][""] == ["Qabf ↑", "SSIM ↑"]
         text = (out / "table2.md").read_text()
-        assert "AG, SF, EN, SD stand apart, without marks and tests:" in text
+        assert "Apart, without marks and tests: AG, SF, EN, SD." in text
         with (out / "table2.csv").open(newline="") as file:
             assert {row["metric"] for row in csv.DictReader(file) if row["p"]} == {"Qabf", "SSIM"}
 

@@ -31,10 +31,10 @@ def apart_note(scored: ScoredPlan) -> list[str]:
         why = f", and the double edges of a shifted pair raise {edges}" if edges else ""
     else:
         most = " and ".join(metric for metric in apart if metric in EDGES[:2])
-        why = ", and remaining noise raises such values" + (f", {most} three- to fivefold" if most else "")
+        why = ", and remaining noise raises them" + (f", {most} three- to fivefold" if most else "")
     return [
-        f"{', '.join(apart)} stand apart, without marks and tests: they look at the fused image alone{why}. Trust "
-        "Qabf, SSIM, VIFF, LPIPS and the other metrics that compare with the clean sources."
+        f"Apart, without marks and tests: {', '.join(apart)}. They look at the fused image alone{why}. Trust Qabf, "
+        "SSIM, VIFF and LPIPS, and the other metrics that compare with the clean sources."
     ]
 
 
