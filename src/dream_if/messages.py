@@ -1,4 +1,4 @@
-"""What the command line says of a configuration or an argument that cannot be used, in words for people."""
+"""Readable messages about configurations and arguments that cannot be used."""
 
 import difflib
 import re

@@ -1,4 +1,4 @@
-"""What lies on the disk: files and folders written whole, JSON lines, hashes, and images listed and paired by name."""
+"""Files on disk: files and folders written whole, JSON lines, hashes, and images listed and paired by name."""
 
 import hashlib
 import json

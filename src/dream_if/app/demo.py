@@ -1,4 +1,4 @@
-"""What happens behind the page: files that were uploaded become what is shown. Nothing here knows Gradio."""
+"""What happens behind the page: uploaded files become the pictures shown. Nothing here uses Gradio."""
 
 import tempfile
 import time

@@ -1,4 +1,4 @@
-"""The options of verbs that lay infrared pictures on visible ones."""
+"""Options of the verbs that align infrared pictures with visible ones."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What `dream-if fit --help` says: the settings that most runs change. `--help-all` lists every one."""
+"""What `dream-if fit --help` prints: the settings that most runs change. `--help-all` lists all."""
 
 __all__ = ["SHORT_HELP"]
 

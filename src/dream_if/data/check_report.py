@@ -1,4 +1,4 @@
-"""What a check of pairs found, and how it is told."""
+"""What a check of pairs found, and how it is reported."""
 
 import shlex
 from collections import Counter

@@ -10,7 +10,7 @@ The folders may be called vi, vis, visible and ir, infrared, thermal, in any cas
 ``crop_LR_visible`` and ``cropinfrared`` (``crop_HR_visible`` has another size and ``infrared`` is raw, so neither is
 used). Files pair by stem; whatever has no image ending is passed over.
 
-Which pairs form which split is told in `splits`.
+`splits` says which pairs form which split.
 """
 
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""Prepared sets: pairs whose pixels lie in a few files as they are, so that a crop is read without decoding.
+"""Prepared sets: pairs stored as raw pixels in a few files, so that a crop is read without decoding.
 
 A prepared set is a folder, written by ``dream-if prepare`` (:mod:`dream_if.data.prepare`):
 

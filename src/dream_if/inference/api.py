@@ -1,4 +1,4 @@
-"""`dream_if.fuse`: give it two pictures of any kind, get one of the same kind back."""
+"""`dream_if.fuse`: takes two pictures of any kind and returns one of the same kind."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Fusing files: what is paired with what, what is done already, and what went wrong, without stopping for it."""
+"""Fusing files: which are paired, which are done already, and which failed, without stopping at a failure."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

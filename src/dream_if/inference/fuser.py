@@ -1,4 +1,4 @@
-"""`Fuser`: a network on a device that fuses pairs of any size within a limit of memory."""
+"""`Fuser`: a network on a device that fuses pairs of any size within a memory limit."""
 
 import math
 from contextlib import nullcontext

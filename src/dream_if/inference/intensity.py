@@ -1,4 +1,4 @@
-"""From stored pixels to what the network takes, [0, 1], and from its colours to those that are asked for."""
+"""From stored pixels to the network's input, [0, 1], and from its colours to the requested ones."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

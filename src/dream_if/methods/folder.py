@@ -1,4 +1,4 @@
-"""Images that someone made elsewhere, in a folder for each set and condition."""
+"""Images made elsewhere, in a folder for each set and condition."""
 
 from collections.abc import Sequence
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""Rows of a table from what its YAML says: a method each, and what cleans its sources first."""
+"""Rows of a table from its YAML file: each has a method and, if given, a restorer for its sources."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Laying an infrared picture on the grid of the visible one."""
+"""Warping an infrared picture onto the grid of the visible one."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What Table 4, or that of a sweep, says as a whole: the order of its rows, and where which is ahead."""
+"""The overall result of Table 4 or of a sweep: the order of its rows, and which is ahead where."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

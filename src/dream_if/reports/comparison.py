@@ -1,4 +1,4 @@
-"""Tables 1, 2, 3, severity and shift: methods over sets, conditions and metrics, each from a few lines of its own."""
+"""Tables 1, 2, 3, severity and shift: methods over sets, conditions and metrics."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence

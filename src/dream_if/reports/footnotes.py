@@ -1,4 +1,4 @@
-"""What a reader of a comparison must know, in sentences below it."""
+"""Notes below a comparison that its reader must know."""
 
 import hashlib
 import platform

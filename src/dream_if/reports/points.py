@@ -1,4 +1,4 @@
-"""The table of a sweep whose points W&B chose one by one: the best of them, and which settings matter."""
+"""The table of a sweep whose points W&B chose one by one: the best points, and which settings matter."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""What a sweep file of W&B says: its points, and the command of each.
+"""The points of a W&B sweep file, and the command of each.
 
 The words of a command are those that ``wandb agent`` would run, in the same order. The keys are those of schema.json in
 W&B's package `sweeps` 0.3.0.

@@ -1,4 +1,4 @@
-"""A point of a sweep on disk: where its run is, whether it is finished, and whether it is what is asked for."""
+"""A point of a sweep on disk: where its run is, whether it is finished, and whether its settings match."""
 
 import json
 from collections.abc import Iterator, Mapping

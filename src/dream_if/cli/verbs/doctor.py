@@ -1,4 +1,4 @@
-"""`dream-if doctor`: what this machine and installation have, as plain text for an issue."""
+"""`dream-if doctor`: describe this machine and installation, as plain text for an issue."""
 
 import hashlib
 import json
