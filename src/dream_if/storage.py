@@ -223,7 +223,7 @@ def read_json_lines(path: Path) -> list[Any]:
     try:
         lines = path.read_bytes().splitlines() if path.exists() else []
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); remove it to start anew.") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); remove it to start again.") from error
     found = []
     for line in lines:
         try:

@@ -70,9 +70,9 @@ def _check(path: Path, node: yaml.Node, count: list[int], above: str = "", depth
     elif isinstance(node, yaml.MappingNode):
         seen = set()
         for key, value in node.value:
-            name = str(key.value)[:100] if isinstance(key, yaml.ScalarNode) else "a key that is no word"
+            name = str(key.value)[:100] if isinstance(key, yaml.ScalarNode) else "a key that is not a word"
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 line = key.start_mark.line + 1
-                raise InputError(f"{path}: {above}{name} is there twice, again in line {line}; keep one.")
+                raise InputError(f"{path}: {above}{name} appears twice, again in line {line}; keep one.")
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
             _check(path, value, count, f"{above}{name}.", depth + 1)

@@ -88,7 +88,7 @@ def test_lower_may_be_better_and_another_metric_is_of_the_last_validation(run) -
 @pytest.mark.usefixtures("search")
 def test_what_cannot_be_used(run) -> None:
     told = run("tables", "sweep", "runs", "--sweep", "search.yaml", "--base", "p01").message
-    assert told == "--base p01: search.yaml is no grid, so it has no rows; leave it out."
+    assert told == "--base p01: search.yaml is not a grid, so it has no rows; leave it out."
     Path("none").mkdir()
     assert "no run there is trained to the end" in run("tables", "sweep", "none", "--sweep", "search.yaml").message
     parameters = {"parameters": {"model.net.depth": {"values": [1, 2]}}}

@@ -165,7 +165,7 @@ def locate(layout: str, root: Path, splits: Collection[Split] = SPLITS) -> dict[
     }
     for folder in (folder for both in places.values() for folder in both):
         if not folder.is_dir():
-            raise _expected(layout, root, f"{folder}: no such folder, though its counterpart is there")
+            raise _expected(layout, root, f"{folder}: no such folder, though its counterpart is present")
     return places
 
 

@@ -187,7 +187,7 @@ def infrared_values(picture: Picture, span: InfraredRange) -> tuple[npt.NDArray[
 
 def _check_finite(values: Pixels, name: str) -> None:
     if values.dtype == np.float32 and not np.isfinite(values).all():
-        raise InputError(f"{name}: holds values that are no numbers; replace them first.")
+        raise InputError(f"{name}: holds NaN or infinite values; replace them first.")
 
 
 def luminance(image: Tensor) -> Tensor:
