@@ -33,7 +33,7 @@ class TestHelp:
         outcome = run("check", "--help")
         assert outcome.status == 0
         assert outcome.out.startswith("usage: dream-if check")
-        assert "detected if left out" in outcome.out
+        assert "detected if left out" in " ".join(outcome.out.split())
 
     def test_of_a_verb_of_lightnings_has_our_settings(self, run) -> None:
         outcome = run("fit", "--help-all")
