@@ -25,8 +25,8 @@ SIZES = {"640x480": (480, 640), "1280x1024": (1024, 1280)}
 HEAD = """\
 # Models
 
-The weights that come with the package, from the JSON beside each. `make models` writes this page;
-`python -m benchmarks.models --measure NAME` measures time and memory anew.
+The weights that come with the package. `make models` writes this page from the JSON file beside each;
+`python -m benchmarks.models --measure NAME` measures time and memory again.
 """
 
 

@@ -23,7 +23,7 @@ LAUGHS = "a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)
         ("[" * 60 + "]" * 60, "nested deeper than 50 levels"),
         (f"a: {'9' * 5000}\n", "a value cannot be read"),
         ("a: " + "x" * 1_000_001, "more than 1000000 bytes"),
-        ("data:\n  crop: 96\n  crop: 64\n", "data.crop is there twice, again in line 3"),
+        ("data:\n  crop: 96\n  crop: 64\n", "data.crop appears twice, again in line 3"),
         ("a: [1\n", "not a YAML file: .* in line 2"),
         ("a: !!python/object:os.system x\n", "not a YAML file: could not determine a constructor"),
         ("? [1]\n: 2\n", "not a YAML file: found unhashable key"),

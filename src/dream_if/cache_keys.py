@@ -1,4 +1,4 @@
-"""Hashes of code, classes and networks that a score depends on, so that none outlives a change of them."""
+"""Hashes of the code, classes and networks that a score depends on, so that a change makes the score invalid."""
 
 import hashlib
 import inspect

@@ -1,4 +1,4 @@
-"""Names of libraries that are not public, where there is no public one; each with a test in tests/test_compat.py."""
+"""Private names of libraries that have no public equivalent; each has a test in tests/test_compat.py."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager

@@ -1,9 +1,9 @@
-"""The one reader of image files, for training, fusing and the app: pixels as deep as they are stored, or a sentence.
+"""The one reader of image files, for training, fusing and the app: pixels at their stored depth, or a short error.
 
-Pillow reads: it knows palettes, CMYK, transparency and orientation, and refuses what it cannot decode to the end. For
-two things it is not enough. It passes over what libjpeg only warns of, so simplejpeg decodes JPEG, from the same
-library and to the same pixels, and takes a warning for damage. And it cuts colours of 16 bit down to 8, which OpenCV
-does not.
+Pillow reads most files: it knows palettes, CMYK, transparency and orientation, and refuses what it cannot decode to the
+end. Two things need another library. Pillow ignores warnings of libjpeg, so simplejpeg decodes JPEG, with the same
+library and to the same pixels, and treats a warning as damage. And Pillow reduces 16-bit colour to 8 bits, so OpenCV
+reads that.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""Whether dominance maps say anything: statistics that can fail, and a control with the maps of other images."""
+"""Tests whether dominance maps mean anything: statistics that can fail, and a control with the maps of other images."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What a user's mistake becomes."""
+"""The error raised for a user's mistake."""
 
 import re
 

@@ -1,7 +1,7 @@
-"""What this process may use of the machine and others leave free: threads and memory.
+"""The threads and memory that this process may use and that others leave free.
 
-More threads than free cores do not share them, they wait for each other: two on a machine with one free core are
-many times slower than one. torch counts cores and knows neither of a container's limit nor of who else is at work.
+With more threads than free cores, threads wait for each other: two threads on one free core are many times slower than
+one. torch counts cores, but ignores a container's limit and other processes.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""What the command line says of a configuration or an argument that cannot be used, in words for people."""
+"""Readable messages about configurations and arguments that cannot be used."""
 
 import difflib
 import re
@@ -119,7 +119,7 @@ FOR_DEVELOPERS = re.compile(r"[^.\n]*\bset_parsing_settings\b[^.\n]*(\.|$)", re.
 
 NO_PATH = "Expected a dot import path string: "
 
-CLASS_HELP = r"\1 is no class that is known here; write its full path, such as torch.optim.AdamW."
+CLASS_HELP = r"\1 is not a known class; write its full path, such as torch.optim.AdamW."
 
 SHARE = re.compile(r"Not of type Share: (?:could not convert string to float: )?(\S{1,200}).*")
 

@@ -1,4 +1,4 @@
-"""What lies on the disk: files and folders written whole, JSON lines, hashes, and images listed and paired by name."""
+"""Files on disk: files and folders written whole, JSON lines, hashes, and images listed and paired by name."""
 
 import hashlib
 import json
@@ -223,7 +223,7 @@ def read_json_lines(path: Path) -> list[Any]:
     try:
         lines = path.read_bytes().splitlines() if path.exists() else []
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); remove it to start anew.") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); remove it to start again.") from error
     found = []
     for line in lines:
         try:

@@ -87,9 +87,9 @@ def _check(name: str, node: yaml.Node, count: list[int], above: str = "", depth:
     elif isinstance(node, yaml.MappingNode):
         seen = set()
         for key, value in node.value:
-            word = str(key.value)[:100] if isinstance(key, yaml.ScalarNode) else "a key that is no word"
+            word = str(key.value)[:100] if isinstance(key, yaml.ScalarNode) else "a key that is not a word"
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 line = key.start_mark.line + 1
-                raise InputError(f"{name}: {above}{word} is there twice, again in line {line}; keep one.")
+                raise InputError(f"{name}: {above}{word} appears twice, again in line {line}; keep one.")
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
             _check(name, value, count, f"{above}{word}.", depth + 1)

@@ -155,7 +155,7 @@ class TestTimeLimit:
         seconds = itertools.count(0, 100)  # each layer takes 100 s
         with monkeypatch.context() as slow:
             slow.setattr("dream_if.app.demo.time", Mock(monotonic=seconds.__next__, perf_counter=lambda: 0.0))
-            with pytest.raises(InputError, match=r"^The fusion was ended: the page gives it 600 seconds\."):
+            with pytest.raises(InputError, match=r"^The fusion was stopped: the page allows it 600 seconds\."):
                 demo.fuse(*pair, NONE, "rgb", "auto")
         assert next(seconds) == 800  # asked at 0 and before seven layers, of which the last would begin at 700
         assert len(list(demo.folder.iterdir())) == 1  # the first one's

@@ -254,7 +254,7 @@ class TestPredict:
         next(iter(held["state_dict"].values())).fill_(torch.nan)
         torch.save(held, "wrong.ckpt")
         message = run("predict", "--config", "tiny.yaml", "--ckpt_path", "wrong.ckpt").message
-        assert message.startswith("the fused image has values that are no numbers")
+        assert message.startswith("the fused image has NaN or infinite values")
         assert not list(workspace.glob("runs/dream-if/version_1/fused*"))  # not an empty folder either
 
     @pytest.mark.parametrize("wrong", ["checkpoint", "root", "pictures"])

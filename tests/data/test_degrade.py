@@ -238,7 +238,7 @@ class TestMistakes:
             (("rain", "--level", 0), "Rain: expected a level from 1 to 4, got 0"),
             (
                 ("rain", "--level", 2, "--arguments", "{density: 3}"),
-                "level: a level stands for arguments; give one of both",
+                "level: a level stands for arguments; give either one",
             ),
             (
                 ("gaussian", "--arguments", "{sgima: 3}"),

@@ -100,7 +100,7 @@ class TestCommand:
         before = {path: path.stat().st_mtime_ns for path in Path("packed").iterdir()}
         again = run("prepare", "pairs", "packed")
         assert again.status == 0
-        assert "there already" in again.out
+        assert "already existed" in again.out
         assert before == {path: path.stat().st_mtime_ns for path in Path("packed").iterdir()}
         Path("pairs/train/vi/train_01.png").touch()  # a copy of the set has other dates
         assert run("prepare", "pairs", "packed").status == 0

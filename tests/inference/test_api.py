@@ -253,7 +253,7 @@ class TestRefused:
             (np.zeros((20, 20), np.int64), np.zeros((20, 20), np.uint8), "int64"),
             (np.zeros((20, 20), bool), np.zeros((20, 20), np.uint8), "bool"),
             (np.full((20, 20), 200.0), np.zeros((20, 20)), "expected 8 or 16 bit"),
-            (np.full((20, 20), np.nan), np.zeros((20, 20)), "no numbers"),
+            (np.full((20, 20), np.nan), np.zeros((20, 20)), "NaN or infinite"),
             (torch.zeros(2, 3, 20, 20), torch.zeros(3, 1, 20, 20), "2 visible and 3 infrared"),
             (torch.zeros(20), torch.zeros(20), "got"),
         ],

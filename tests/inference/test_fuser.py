@@ -44,7 +44,7 @@ def test_it_gives_what_the_network_gives(net, size, batch):
 def test_values_that_are_no_numbers_are_no_picture(averaging, wrong):
     visible, infrared = sources(16, 16)
     visible[0, 1, 2, 3] = wrong
-    with pytest.raises(InputError, match="the fused image has values that are no numbers; compute in float32"):
+    with pytest.raises(InputError, match="the fused image has NaN or infinite values; compute in float32"):
         averaging(visible, infrared)
 
 
@@ -152,7 +152,7 @@ class TestTiles:
         with pytest.raises(InputError) as raised:
             averaging(*sources(*size))
         tiles = f", not in tiles of {smallest} either" if smallest else ""
-        assert f"{width}x{height} pixels do not fit into the memory that there is{tiles}: 1 MiB" in str(raised.value)
+        assert f"{width}x{height} pixels do not fit into the available memory{tiles}: 1 MiB" in str(raised.value)
         room_for(least)
         assert (averaging(*sources(*size)).tile is None) == (smallest == "")
 

@@ -91,7 +91,7 @@ class TestInfraredRange:
 
     def test_values_that_are_none(self):
         values = np.full((20, 20), np.nan, np.float32)
-        with pytest.raises(InputError, match="no numbers"):
+        with pytest.raises(InputError, match="NaN or infinite"):
             infrared_values(picture(values), InfraredRange())
         with pytest.raises(InputError, match="no full range"):
             infrared_values(picture(RAMP.astype(np.int32)), InfraredRange("full"))

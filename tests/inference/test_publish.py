@@ -39,7 +39,7 @@ def test_a_run_becomes_weights_by_name(run, trained: Path, monkeypatch: pytest.M
     assert told["validation"][told["training"]["best_by"]] == told["training"]["best_value"]
     again = run("publish", trained, *words)
     assert again.status == 2
-    assert "mine.safetensors is there already" in again.err
+    assert "mine.safetensors already exists" in again.err
     assert run("publish", trained, *words, "--force").status == 0
     assert str(Path.cwd()) not in (shelf / "mine.json").read_text()
 

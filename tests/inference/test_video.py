@@ -60,7 +60,7 @@ class TestTheCommand:
                 "f.png: expected a video that ends in .mp4, .mov, .mkv, .webm, got '.png'",
             ),
             (("v.mp4", "i.mp4", "-o", "v.mp4"), "v.mp4: is a source, and would be overwritten"),
-            (("v.mp4", "i.mp4", "-o", "f.mp4", "--codec", "ffv1"), "ffv1 does not go into .mp4, but h264, h265"),
+            (("v.mp4", "i.mp4", "-o", "f.mp4", "--codec", "ffv1"), "ffv1 cannot be stored in .mp4, but h264, h265"),
             (("v.mp4", "i.mp4", "-o", "f.mp4", "--codec", "x"), "--codec: expected auto, h264, h265, vp9, av1, ffv1"),
             (("v.mp4", "i.mp4", "-o", "f.mp4", "--crf", "99"), "--crf: h264 takes 0 to 51, got 99"),
             (("v.mp4", "i.mp4", "-o", "f.mp4", "--dominance"), "--dominance is for pictures"),

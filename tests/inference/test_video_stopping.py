@@ -30,7 +30,7 @@ def _here(tmp_path, monkeypatch):
     [
         ("i.mp4", ("--allow-missing",), "--allow-missing is for pictures; of videos both are needed."),
         ("i.mp4", ("--format", "png"), "--format is for pictures in a folder; the ending of OUT names"),
-        ("./v.mp4", (), "v.mp4 and v.mp4: are one and the same"),
+        ("./v.mp4", (), "v.mp4 and v.mp4: are the same"),
     ],
 )
 def test_what_is_refused(run, weights, infrared, options, said):

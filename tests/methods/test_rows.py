@@ -170,7 +170,7 @@ def test_images_made_elsewhere(sources: tuple[Tensor, Tensor], tmp_path: Path) -
         method.fuse(*sources, PLACE)
     with pytest.raises(InputError, match="for the pair 0002 there is none of its 1 images"):
         method.check("m", [PairId("road", "clean", "0002")])
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         method.check("m", [PairId("sea", "clean", "0001")])
     single = make_method("m", f"{tmp_path}/{{set}}/clean", CPU)
     with pytest.raises(InputError, match=r"write \{condition\} where its name stands"):
@@ -229,7 +229,7 @@ def test_a_file_that_is_something_else(
     [
         ("Wrong", r"expected a float image .* got torch.float32 \(1, 3, 24, 30\)"),
         ("Failing", "failed, called with visible .*: too many channels"),
-        ("Undefined", "values that are no numbers"),
+        ("Undefined", "NaN or infinite values"),
     ],
 )
 @pytest.mark.usefixtures("foreign")

@@ -175,7 +175,7 @@ def test_the_notes_say_how_the_numbers_came_about(made):
     for words in (
         "5 rows with 3 seed(s) each (0, 1, 2)",
         "over all 20 tests of this document",
-        "lower p without any further image",
+        "the seeds of one image are not independent samples",
         "folder in [data/llvip]",
         "Corruption in training: RandomDegradations (clean 0.5)",
         "in the test: clean: none, gaussian: FixedDegradation",
@@ -267,7 +267,7 @@ def test_the_note_on_undefined_values_counts_for_each_row(run, write_ablation, u
         rewrite(folder / "deep", row, seed, scores)
     outcome = run("tables", "4")
     assert outcome.status == 0, outcome.err
-    assert f"so many are: {told}" in outcome.out
+    assert f"Left out: {told}" in outcome.out
 
 
 def test_an_undefined_value_leaves_its_image_out_of_the_tests_alone(run, write_ablation):
@@ -280,7 +280,7 @@ def test_an_undefined_value_leaves_its_image_out_of_the_tests_alone(run, write_a
     lines = lines_of_csv()
     assert (lines["llvip", "rd", "Qabf"]["images"], lines["llvip", "rd", "AG"]["images"]) == ("11", "12")
     assert lines["llvip", "rd_ce", "Qabf"]["images"] == "12"
-    assert "so many are: Qabf on llvip (RD 1)." in outcome.out
+    assert "Left out: Qabf on llvip (RD 1)." in outcome.out
 
 
 def test_a_metric_that_is_undefined_everywhere_is_a_dash(run, write_ablation):
@@ -305,7 +305,7 @@ def test_a_single_seed_has_no_deviation_and_few_images_no_small_p(run, write_abl
     assert "±" not in "".join(sections(outcome.out)["scenes, 8 image(s)"][1])
     assert "One seed shows no spread between trainings" in outcome.out
     assert lines_of_csv()["scenes", "rd", "AG"]["std"] == "nan"
-    assert "no corrected p falls below 0.01 on fewer than 13 images. Too few have: scenes (8)." in outcome.out
+    assert "no corrected p falls below 0.01 on fewer than 13 images. These have too few: scenes (8)." in outcome.out
     assert 2 / 2**13 * 24 < 0.01 < 2 / 2**12 * 24
     assert "paper AG" in sections(outcome.out)["scenes, 8 image(s)"][0]  # no LLVIP there: the first set as it is
 
@@ -317,5 +317,5 @@ def test_generated_scenes_are_in_the_title(run, write_ablation):
     title = "Table 4, ablation on generated scenes, not photographs, with networks of up to 0.34 M parameters"
     assert outcome.out.startswith(f"# {title}\n")
     assert f"<h1>{title}</h1>" in Path("runs/table4/table4.html").read_text()
-    assert "They do not stand in for the paper" in outcome.out
+    assert "They are no substitute for the paper" in outcome.out
     assert "Data: generated scenes." in outcome.out

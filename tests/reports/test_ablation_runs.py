@@ -71,7 +71,7 @@ def test_the_sweeps_together_tell_what_is_expected(run, write_ablation):
 def test_shuffled_is_no_row_of_a_sweep(run, write_ablation):
     write_ablation()
     message = run("tables", "4", "--sweep", write_sweep([SHUFFLED], [0])).message
-    assert "shuffled is no row of Table 4; expected base, rd, rd_ce, rd_se, rd_ce_se, frozen, plain." in message
+    assert "shuffled is not a row of Table 4; expected base, rd, rd_ce, rd_se, rd_ce_se, frozen, plain." in message
 
 
 def test_the_repositorys_controls_are_run_as_its_rows_are():

@@ -112,7 +112,7 @@ def test_ahead_takes_all_seeds_and_a_small_p_and_behind_a_hundredth(run, write_k
     assert place["seeds_ahead"] == "3"
     assert float(place["p_holm"]) < 0.01
     assert ("fog", "AG") not in lines
-    assert "is ahead on a set where each seed has the better mean and the corrected p is below 0.01" in outcome.out
+    assert "is ahead on a set if each seed has the better mean and the corrected p is below 0.01" in outcome.out
     assert "few (5), few+fog (5)" in outcome.out
 
 

@@ -55,7 +55,7 @@ def test_no_marks_no_tests_and_a_note_that_names_them(run, table: str, metrics: 
     text = made(run, table, metrics)
     told = note(text)
     apart = [metric for metric in metrics if metric in NOISE_RAISES]
-    assert f"stand {', '.join(apart)}: " in told
+    assert f"tests: {', '.join(apart)}. " in told
     assert not re.search(r"\b(EN|SD)\b", told)
     assert ("AG" in told) == ("AG" in apart)
     assert ("double edges" in told) == (table == "shift")

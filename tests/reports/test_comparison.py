@@ -146,7 +146,7 @@ class TestTable2:
         assert not any("*" in cell or "<u>" in cell for cells in apart.values() for cell in cells)
         assert tables["pairs, gaussian, mine against the others"][""] == ["Qabf ↑", "SSIM ↑"]
         text = (out / "table2.md").read_text()
-        assert "Apart, without marks and tests, stand AG, SF, EN, SD:" in text
+        assert "Apart, without marks and tests: AG, SF, EN, SD." in text
         with (out / "table2.csv").open(newline="") as file:
             assert {row["metric"] for row in csv.DictReader(file) if row["p"]} == {"Qabf", "SSIM"}
 
@@ -274,7 +274,7 @@ def test_a_set_that_is_not_there_is_named(plan, run) -> None:
         ({"methods": {"mine": "laplace"}}, "methods.mine: "),
         ({"methods": {"mine": "average", "mine, after NLM": "maximum"}}, None),
         ({"ours": "theirs"}, "ours: 'theirs' is none of the methods mine, average"),
-        ({"sets": {"x": {"root": "nowhere"}}}, "none of its sets is there. x: no data in nowhere"),
+        ({"sets": {"x": {"root": "nowhere"}}}, "none of its sets is present. x: no data in nowhere"),
         ({"metrics": ["AG", "PSRN"]}, "metrics: no metric is called 'PSRN', did you mean PSNR"),
         ({"tables": {"6": {}}}, "tables: expected some of 1, 2, 3, 5, severity"),
         ({"tables": {"2": {"restorer": "nlm"}}}, "tables.2: expected some of ours, methods"),

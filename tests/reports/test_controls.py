@@ -105,6 +105,6 @@ def test_an_image_that_a_control_has_no_value_for_is_left_out_of_its_test_alone(
     scores["llvip"][3, 1] = np.nan
     shutil.rmtree(runs / "frozen-1")
     write_run(runs / "frozen-1", "frozen", 1, scores=scores)
-    assert "so many are: Qabf on llvip (control: frozen 1)." in run("tables", "4").out
+    assert "Left out: Qabf on llvip (control: frozen 1)." in run("tables", "4").out
     images = [lines_of_csv(other)["llvip", "rd_ce_se", "Qabf"]["images"] for other in ("base", *ALL)]
     assert images == ["12", "11", "12", "12"]

@@ -70,7 +70,7 @@ def test_points_by_rank_and_how_settings_go_with_the_metric(run, search) -> None
     assert cells(outcome.out, CHOICE)[:3] == [CHOICE, "b, a", "–"]  # no number
     assert float(cells(outcome.out, CHOICE)[3]) > 0.3
     assert "1 run(s) were left out" in outcome.out
-    assert "no random sample" in outcome.out
+    assert "not at random" in outcome.out
     assert "model.net.dim" not in outcome.out  # it does not vary
 
 
@@ -82,13 +82,13 @@ def test_lower_may_be_better_and_another_metric_is_of_the_last_validation(run) -
     assert outcome.status == 0, outcome.err
     assert read("out/sweep_search.csv")[0]["run"] == "p11"
     assert cells(outcome.out, LR)[2] == f"{12 / 1716 - 1:.3f}"
-    assert "no random sample" not in outcome.out
+    assert "not at random" not in outcome.out
 
 
 @pytest.mark.usefixtures("search")
 def test_what_cannot_be_used(run) -> None:
     told = run("tables", "sweep", "runs", "--sweep", "search.yaml", "--base", "p01").message
-    assert told == "--base p01: search.yaml is no grid, so it has no rows; leave it out."
+    assert told == "--base p01: search.yaml is not a grid, so it has no rows; leave it out."
     Path("none").mkdir()
     assert "no run there is trained to the end" in run("tables", "sweep", "none", "--sweep", "search.yaml").message
     parameters = {"parameters": {"model.net.depth": {"values": [1, 2]}}}

@@ -281,7 +281,7 @@ def test_a_seed_that_no_row_has_is_missed_by_the_sweep_alone(run, write_ablation
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("group: rd\n", "group: mine\n", "mine is no row of Table 4; expected base, rd,"),
+        ("group: rd\n", "group: mine\n", "mine is not a row of Table 4; expected base, rd,"),
         ("group: rd\n", "seed_everything: 1\n", "sweep.yaml: expected points with a row and a seed"),
     ],
 )

@@ -119,7 +119,7 @@ def test_the_arguments_of_dream_if_are_found(written, command: list[str], expect
         ({"parameters": {"a": {"values": 3}}}, "parameters.a.values: expected a list"),
         ({"parameters": {"a": {"values": [1, None]}}}, "null would arrive as the text None; write it in quotes"),
         ({"parameters": {"a": {"values": [{"b": 1}]}}}, "settings that change together go into a configuration file"),
-        ({"parameters": {"a": {"values": [1, 2, 1]}}}, "a value is there twice"),
+        ({"parameters": {"a": {"values": [1, 2, 1]}}}, "a value appears twice"),
         ({"parameters": {"a": {"value": date(2020, 1, 2)}}}, "parameters.a: expected texts, numbers"),
         ({"parameters": {"a": {"value": [date(2020, 1, 2)]}}}, "parameters.a: .* write dates in quotes"),
         ({"parameters": {date(2020, 1, 2): {"value": 1}}}, "expected names of settings, got 2020-01-02"),

@@ -141,7 +141,7 @@ def test_two_agents_run_a_grid_and_lose_nothing(double: Service, tmp_path: Path)
     wait_for("the run that was cut off is given out", lambda: double.given.count("run00") == 2, agents[0])
     agents.append(start(other, environment, *agent))
     said = "".join(finish(process, limit=1200) for process in agents)
-    assert f"it goes on from {state.relative_to(one)}" in said
+    assert f"it continues from {state.relative_to(one)}" in said
 
     where = {path.parent.name: path.parent for path in tmp_path.glob("*/runs/dream-if/*/metrics.json")}
     assert set(where) == set(double.runs) == {"run00", "run01", "run02", "run03"}

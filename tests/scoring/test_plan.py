@@ -31,7 +31,7 @@ def restoring(*entries: object) -> dict:
     [
         ("1", {"methods": {**METHODS, "b": "o/{set}/{nam}"}}, "methods.b: a folder of images: 'o/{set}/{nam}'"),
         ("1", {"methods": {**METHODS, "b": "o/{nam}"}}, "may stand in braces, got {nam}"),
-        ("1", {"methods": {**METHODS, "b": "o/{set}/{"}}, "methods.b: a folder of images: 'o/{set}/{' is no path"),
+        ("1", {"methods": {**METHODS, "b": "o/{set}/{"}}, "methods.b: a folder of images: 'o/{set}/{' is not a path"),
         ("1", {"methods": {**METHODS, "b": "o/{set.x}"}}, "may stand in braces, got {set.x}"),
         ("1", {"methods": {"b": {"class_path": "torch.nn.Identity", "init_args": 5}}}, "init_args: expected a mapping"),
         ("1", {"methods": {"b": {"class_path": "torch.nn.Identity", "init_args": [4]}}}, "to values, got [4]"),

@@ -1,1 +1,1 @@
-"""The browser demo: two pictures in, the fused one out, and what noise, rain and blur do to it."""
+"""The browser demo: two pictures in, the fused one out, with sliders for noise, rain and blur."""

@@ -1,4 +1,4 @@
-"""What happens behind the page: files that were uploaded become what is shown. Nothing here knows Gradio."""
+"""What happens behind the page: uploaded files become the pictures shown. Nothing here uses Gradio."""
 
 import tempfile
 import time
@@ -119,7 +119,7 @@ class Demo:
         """
         if visible is None or infrared is None:
             missing = "visible" if visible is None else "infrared"
-            raise InputError(f"The {missing} picture is missing: upload one, or take an example pair.")
+            raise InputError(f"The {missing} picture is missing: upload one, or choose an example pair.")
         with self.fusing, _in_time():
             return self._fused(visible, infrared, sliders, colour, InfraredRange.parse(infrared_range), align)
 
@@ -156,7 +156,7 @@ def _in_time() -> Iterator[None]:
     def check(*_: object) -> None:
         if time.monotonic() > end:
             raise InputError(
-                f"The fusion was ended: the page gives it {MOST_SECONDS} seconds. Take smaller pictures, or dream-if "
+                f"The fusion was stopped: the page allows it {MOST_SECONDS} seconds. Use smaller pictures, or dream-if "
                 "fuse, which has no such limit."
             )
 

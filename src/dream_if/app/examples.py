@@ -1,4 +1,4 @@
-"""Example pairs: generated road scenes, so that the page has something to show without anybody's data."""
+"""Example pairs: generated road scenes, so that the page needs nobody's data."""
 
 from pathlib import Path
 from typing import NamedTuple

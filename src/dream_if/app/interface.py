@@ -1,4 +1,4 @@
-"""The page: what is on it, and what calls what. The one module that knows Gradio."""
+"""The page: its elements and what they call. Only this module uses Gradio."""
 
 import html
 from collections.abc import Callable, Iterator, Sequence

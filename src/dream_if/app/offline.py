@@ -1,4 +1,4 @@
-"""Between the page and whoever asks for it: no other server is asked, and a failed request is a line in the log."""
+"""Between the page and its visitors: no other server is contacted, and a failed request is a line in the log."""
 
 import sys
 

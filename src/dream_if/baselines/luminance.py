@@ -1,4 +1,4 @@
-"""Fusion of luminance, with the visible image's chroma: what every method here has in common."""
+"""Fusion of luminance, with the visible image's chroma: shared by every method here."""
 
 from abc import ABC, abstractmethod
 

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole, the best of a resumed training, and the last."""
+"""Checkpoints: written whole, the best one even across a resume, and the last one."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a training says while it runs: a line for each epoch, in a terminal and in a log file alike."""
+"""What a training prints: a line for each epoch, the same in a terminal and in a log file."""
 
 import time
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What trackers such as Weights & Biases and MLflow get beside settings and metrics: best values, tables and files."""
+"""What trackers such as Weights & Biases and MLflow get besides settings and metrics: best values, tables and files."""
 
 import math
 from pathlib import Path

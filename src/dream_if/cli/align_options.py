@@ -1,4 +1,4 @@
-"""The options of verbs that lay infrared pictures on visible ones."""
+"""Options of the verbs that align infrared pictures with visible ones."""
 
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ __all__ = ["motion", "rig", "rig_or_motion"]
 def motion() -> Any:
     """The option ``--motion``."""
     return option(
-        "what may differ between the cameras: translation; similarity: and zoom and turn; affine: and stretch and "
-        "skew; homography: and perspective. The more, the more structure a pair must have",
+        "what may differ between the cameras: translation; similarity: zoom and turn too; affine: stretch and "
+        "skew too; homography: perspective too. The more may differ, the more structure a pair needs",
         default="similarity",
         choices=MOTIONS,
     )

@@ -1,4 +1,4 @@
-"""Which settings name a class of someone else in place of ours, and the arguments of the parser for them."""
+"""Which settings name a user's class instead of ours, and the parser's arguments for them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The processes of a run: whether there are as many as the trainer counts on, how each computes, and its bar."""
+"""The processes of a run: whether there are as many as the trainer expects, how each computes, and its bar."""
 
 import logging
 import os

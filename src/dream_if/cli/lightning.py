@@ -89,7 +89,7 @@ class FusionCLI(LightningCLI):
             default=None,
             help="Weights that fit starts from in place of random ones, and whose network it takes: a shipped name "
             "such as small, a run's best.ckpt, a published file, or an id of the Hugging Face hub. The optimizer and "
-            "the learning rate start anew. A training that was stopped goes on with --ckpt_path, which comes first.",
+            "the learning rate start afresh. To continue a stopped training, give --ckpt_path, which comes first.",
         )
         parser.add_argument(
             "--trust-code",
@@ -253,7 +253,7 @@ class FusionCLI(LightningCLI):
         last = folder / "checkpoints" / "last.ckpt"
         if self.checkpoint is None and "WANDB_SWEEP_ID" in os.environ and last.is_file():
             self._settings.ckpt_path = self.config_init[self.config.subcommand].ckpt_path = str(last)
-            rank_zero_info(f"This run was begun before; it goes on from {last}.")
+            rank_zero_info(f"This run was started before; it continues from {last}.")
 
     def _try_optimizer(self) -> None:
         """Make the optimizer once for a parameter of each group, with and without decay, to hear what it refuses.
@@ -343,5 +343,5 @@ def settings_of(args: Sequence[str]) -> dict[str, Any]:
         settings = None
     if not isinstance(settings, dict) or "trainer" not in settings:
         asking = next((word for word in args if word in ("-h", "--help")), "what asks for something else")
-        raise InputError(f"{' '.join(args)}: that is no training; take out {asking}.")
+        raise InputError(f"{' '.join(args)}: that is not a training; take out {asking}.")
     return settings

@@ -1,7 +1,7 @@
 """The one command, `dream-if`: Lightning's verbs fit, validate, test and predict, and our own.
 
-A user's mistake ends in one line and exit status 2, a mistake in the code in a traceback. With the environment variable
-``DREAM_IF_TRACEBACK`` set both end in a traceback.
+A user's mistake ends in one line and exit status 2, a bug in the code in a traceback. If the environment variable
+``DREAM_IF_TRACEBACK`` is set, both end in a traceback.
 """
 
 import errno
@@ -35,22 +35,22 @@ Trains, tests and uses Dream-IF, a network that fuses visible and infrared image
   test         score a checkpoint on the test sets, beside classical methods
   predict      fuse the test pairs with a checkpoint, and write the images
   fuse V I     fuse two pictures, two folders of them or two videos, with trained weights
-  align V I    lay infrared pictures on the visible ones, or calibrate a rig of two cameras
+  align V I    align infrared pictures with the visible ones, or calibrate a rig of two cameras
   app          fuse pictures in the browser
   export       write trained weights as one file for ONNX Runtime or torch
-  publish RUN  make weights of a training that fuse finds by name
-  check DATA   list the pairs in a folder, and what is wrong with them
+  publish RUN  save the weights of a training, so that fuse finds them by name
+  check DATA   list the pairs in a folder, and their faults
   prepare      pack the pairs in a folder into files that are read without decoding
   scenes OUT   write generated pairs as image files
-  degrade      write the test pairs of a folder corrupted, as test sees them
-  evaluate     score folders of fused images, of any method
+  degrade      write corrupted test pairs of a folder, as test sees them
+  evaluate     score folders of fused images from any method
   figure       draw fused images side by side with zoom boxes, or dominance maps
   sweep FILE   run the grid of a W&B sweep file here, without W&B
-  tables N     make a table of the paper, from finished runs or by running methods
+  tables N     make one of the paper's tables, from finished runs or by running methods
   metrics      list the metrics, with their conventions and sources
-  doctor       print what this machine and installation have, for an issue
+  doctor       describe this machine and installation, for an issue
 
-dream-if VERB --help lists the options of a verb. To begin with: dream-if fit --config demo
+dream-if VERB --help lists the options of a verb. To start: dream-if fit --config demo
 """
 
 # What Lightning and torch say that a user of this command can do nothing about, and why.

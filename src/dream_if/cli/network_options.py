@@ -1,4 +1,4 @@
-"""Options that every verb with a network has: which one, and where and how it computes."""
+"""Options of every verb with a network: which network, and where and how it computes."""
 
 from typing import Any
 

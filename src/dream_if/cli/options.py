@@ -1,4 +1,4 @@
-"""How the options of a verb are read: from a dataclass whose fields `option`, `positional` and `rest` make."""
+"""Reading the options of a verb from a dataclass whose fields are made by `option`, `positional` and `rest`."""
 
 from collections.abc import Sequence
 from dataclasses import MISSING, field, fields

@@ -1,4 +1,4 @@
-"""What `dream-if fit --help` says: the settings that most runs change. `--help-all` lists every one."""
+"""What `dream-if fit --help` prints: the settings that most runs change. `--help-all` lists all."""
 
 __all__ = ["SHORT_HELP"]
 
@@ -46,14 +46,14 @@ SHORT_HELP = {
     "fit": f"""\
 usage: dream-if fit [--config FILE] [--key value ...]
 
-Trains a network. The run's folder gets the best checkpoint, the settings and the scores; a line tells of each epoch.
+Trains a network. The run's folder gets the best checkpoint, the settings and the scores; each epoch prints a line.
 
-  --ckpt_path FILE                  go on from a checkpoint, exactly; last.ckpt of the run's folder
-  --start_from NAME                 begin with trained weights
+  --ckpt_path FILE                  resume exactly from a checkpoint, such as last.ckpt in the run's folder
+  --start_from NAME                 start from trained weights
   --then_test true                  test the best checkpoint at the end                                       (false)
 
 {SETTINGS}
-To begin with:   dream-if fit --config demo
+To start:        dream-if fit --config demo
 Your own pairs:  dream-if fit --config small --data.root data/mine
 """,
     **{

@@ -1,6 +1,6 @@
-"""How far the two images of a pair are shifted against each other, estimated from what their edges have in common.
+"""How far the two images of a pair are shifted against each other, estimated from their common edges.
 
-`dream_if.registration` finds shifts, too, with any other motion. On the same pairs it takes ten times as long, which
+`dream_if.registration` also finds shifts, along with other motions. On the same pairs it takes ten times as long, which
 `check` cannot afford for every pair of a set; the two share no code, so each tests the other.
 """
 

@@ -1,7 +1,7 @@
-"""What is wrong with a set of pairs, all of it at once: the ``dream-if check`` command.
+"""Everything that is wrong with a set of pairs, at once: the ``dream-if check`` command.
 
-Everything else in the package stops at the first bad file. This module goes on, and also looks for what would not stop
-a training but spoil it: pairs that are not aligned, the same picture in two splits, infrared files in false colours.
+Everything else in the package stops at the first bad file. This module goes on, and also looks for what would spoil a
+training without stopping it: unaligned pairs, the same picture in two splits, infrared files in false colours.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What a check of pairs found, and how it is told."""
+"""What a check of pairs found, and how it is reported."""
 
 import shlex
 from collections import Counter
@@ -128,7 +128,7 @@ def _remedies(report: CheckReport) -> list[str]:
             lines += [
                 f"to register {split}, where one pair of cameras took it all (then --data.rig, or --rig of fuse):",
                 f"  dream-if align {folders} --calibrate -o rig.yaml",
-                "  or each pair by itself:",
+                "  or each pair separately:",
                 f"  dream-if align {folders} -o aligned",
             ]
     return lines

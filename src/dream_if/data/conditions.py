@@ -252,7 +252,7 @@ def _check(where: str, kind: Any, level: Any, arguments: Any, seed: Any, source:
         whole = f" of {kind}" if kind != unknown[0] else ""
         raise InputError(
             f"{where}kind: there is no degradation {unknown[0]!r}{whole}; expected one of {', '.join(KIND_CLASSES)}, "
-            f"a class of yours as module.Class, some of these joined by {JOINT}, random or shift; {LOCAL} may stand "
+            f"your own class as module.Class, some of these joined by {JOINT}, random or shift; {LOCAL} may stand "
             "before all but shift."
         )
     if len(set(names)) < len(names):
@@ -262,7 +262,7 @@ def _check(where: str, kind: Any, level: Any, arguments: Any, seed: Any, source:
     if level is not None and unknown:
         raise InputError(f"{where}level: {kind} has no levels, only arguments; got {level!r}.")
     if level is not None and arguments is not None:
-        raise InputError(f"{where}level: a level stands for arguments; give one of both.")
+        raise InputError(f"{where}level: a level stands for arguments; give either one.")
     if arguments and len(names) > 1:
         raise InputError(f"{where}arguments: several kinds are meant by level; got {arguments!r} for {kind}.")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:

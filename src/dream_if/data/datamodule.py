@@ -1,4 +1,4 @@
-"""`FusionDataModule`: which pairs, cut how, degraded how, in what batches."""
+"""`FusionDataModule`: selects, crops, degrades and batches the pairs."""
 
 import os
 from collections.abc import Mapping, Sequence

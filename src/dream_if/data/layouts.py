@@ -10,7 +10,7 @@ The folders may be called vi, vis, visible and ir, infrared, thermal, in any cas
 ``crop_LR_visible`` and ``cropinfrared`` (``crop_HR_visible`` has another size and ``infrared`` is raw, so neither is
 used). Files pair by stem; whatever has no image ending is passed over.
 
-Which pairs form which split is told in `splits`.
+`splits` says which pairs form which split.
 """
 
 from collections.abc import Collection
@@ -165,7 +165,7 @@ def locate(layout: str, root: Path, splits: Collection[Split] = SPLITS) -> dict[
     }
     for folder in (folder for both in places.values() for folder in both):
         if not folder.is_dir():
-            raise _expected(layout, root, f"{folder}: no such folder, though its counterpart is there")
+            raise _expected(layout, root, f"{folder}: no such folder, though its counterpart is present")
     return places
 
 

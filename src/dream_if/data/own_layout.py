@@ -1,4 +1,4 @@
-"""Layouts that a user brings: a function that lists the pairs of a set, itself or by its path, ``mine.layout``."""
+"""Layouts of the user: a function that lists the pairs of a set, given directly or by its path, ``mine.layout``."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """Visible/infrared pairs as tensors, and the batch contract that every other part of the package relies on.
 
-The batch is one dictionary. The network, the losses, the metrics and the callbacks know each other only through it:
+The batch is one dictionary. The network, the losses, the metrics and the callbacks share only this:
 
 | key | shape, range | meaning |
 | --- | --- | --- |

@@ -161,7 +161,7 @@ def prepare_pairs(
                 if tuple(then) != now:
                     raise InputError(
                         f"{out}: was prepared from other files: those of the pair '{pair.name}' ({split}) had "
-                        f"{then[0]} and {then[1]} bytes and have {now[0]} and {now[1]}. Remove it to prepare it anew, "
+                        f"{then[0]} and {then[1]} bytes and have {now[0]} and {now[1]}. Remove it to prepare it again, "
                         "or name another."
                     )
         return there, False

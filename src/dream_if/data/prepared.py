@@ -1,4 +1,4 @@
-"""Prepared sets: pairs whose pixels lie in a few files as they are, so that a crop is read without decoding.
+"""Prepared sets: pairs stored as raw pixels in a few files, so that a crop is read without decoding.
 
 A prepared set is a folder, written by ``dream-if prepare`` (:mod:`dream_if.data.prepare`):
 
@@ -137,16 +137,16 @@ def read_manifest(root: Path) -> Manifest:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{path}: damaged or cut short; run 'dream-if prepare' anew into an empty folder.") from error
+        raise InputError(f"{path}: damaged or cut short; run 'dream-if prepare' again into an empty folder.") from error
     if version != _VERSION:
         raise InputError(
             f"{path}: has version {version} of the format, but this dream-if reads version {_VERSION}; run 'dream-if "
-            "prepare' anew."
+            "prepare' again."
         )
     if stated != _checksum(content):
         raise InputError(
-            f"{path}: was changed after it was written (its checksum does not match); run 'dream-if prepare' anew into "
-            "an empty folder."
+            f"{path}: was changed after it was written (its checksum does not match); run 'dream-if prepare' again "
+            "into an empty folder."
         )
     manifest = Manifest(content["source"], content["layout"], content["splits"])
     for split, source, packed in _files(manifest):
@@ -158,7 +158,7 @@ def read_manifest(root: Path) -> Manifest:
         if length != packed["bytes"]:
             raise InputError(
                 f"{file}: has {length} bytes where {path} says {packed['bytes']}: cut short or changed. Copy it again, "
-                "or run 'dream-if prepare' anew."
+                "or run 'dream-if prepare' again."
             )
     return manifest
 
@@ -220,7 +220,7 @@ class PreparedPairs:
             there = ", ".join(name for name in SPLITS if name in splits)
             raise InputError(
                 f"{root}: this prepared set has no split '{split}' (splits in it: {there}). Run 'dream-if prepare' "
-                "anew, or choose another root."
+                "again, or choose another root."
             )
         self.root = root
         self.split: Split = split

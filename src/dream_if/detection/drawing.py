@@ -1,4 +1,4 @@
-"""What detectors found in test images, side by side for all rows, for people to look at."""
+"""Detections in test images, drawn side by side for all rows."""
 
 from pathlib import Path
 

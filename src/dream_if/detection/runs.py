@@ -1,7 +1,7 @@
 """Trains and tests a detector on each row's fused images of each set: the numbers of Table 5.
 
-Scores go to the journal, so that a row and seed that is finished is not trained again, as long as images, boxes,
-settings and the code of detection are the same.
+Scores go to the journal. So a finished row and seed is not trained again while images, boxes, settings and the code of
+detection stay the same.
 """
 
 from collections.abc import Callable, Mapping

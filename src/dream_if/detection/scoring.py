@@ -1,4 +1,4 @@
-"""How well a detector finds what is there: average precision by torchmetrics, recall as YOLO's program has it."""
+"""Scores of a detector: average precision by torchmetrics, and recall as YOLO's program computes it."""
 
 import math
 from collections.abc import Sequence

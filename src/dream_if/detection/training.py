@@ -1,7 +1,7 @@
 """Training a detector on images and boxes: the same steps in the same order, whatever the images show.
 
-What depends on chance, first weights, order and mirroring, depends on the seed alone. There is no validation and no
-choice among checkpoints: the detector of the last step is the one that is tested.
+Everything random (first weights, order, mirroring) depends only on the seed. There is no validation and no choice among
+checkpoints: the detector after the last step is tested.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,8 +1,8 @@
-"""The user's own YOLO program as the detector, in a process of its own.
+"""The user's own YOLO program as the detector, in a separate process.
 
-Nothing of it is imported or part of this package: its licence is its own. It is asked to train on a data set that
-`dream_if.detection.files` wrote, for all the epochs, and its last checkpoint, never its best one, looks for objects in
-the test images. What it finds is scored by the same code as the detector that is built in.
+Because of its licence, nothing of it is imported or part of this package. It trains on a data set written by
+`dream_if.detection.files`, for all epochs. Its last checkpoint, never its best one, then detects objects in the test
+images. The same code scores it as scores the built-in detector.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""Taking a trained network out of this package: one file that ONNX Runtime or torch alone can run."""
+"""Exports a trained network as one file that ONNX Runtime, or torch without this package, can run."""
 
 from dream_if.export.formats import FORMATS, Format, encode
 from dream_if.export.graph import ExportedFusion, trace

@@ -1,4 +1,4 @@
-"""The two forms of file, ONNX and torch's own ``.pt2``: made in memory, with a description of themselves."""
+"""The two file formats, ONNX and torch's own ``.pt2``: made in memory, with a description of their content."""
 
 import importlib.util
 import io

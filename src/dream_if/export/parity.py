@@ -1,4 +1,4 @@
-"""Does an exported file compute what the network computes? Asked of the file's own content, at several sizes."""
+"""Checks that an exported file computes what the network computes, on the file's own content, at several sizes."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Pictures for people: the panels of a run, and the figures of a paper."""
+"""Figures: the panels of a run, and the figures of a paper."""
 
 from dream_if.figures.panel import panel
 

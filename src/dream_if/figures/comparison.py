@@ -1,4 +1,4 @@
-"""Comparison grids as in papers: a row for each scene, a column for each source and method, parts of them enlarged."""
+"""Comparison grids as in papers: a row for each scene, a column for each source and method, with enlarged parts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the figures have in common: pictures at exact places of a page, and files of the format that is asked for."""
+"""Shared by all figures: pictures at exact places of a page, and files in the requested format."""
 
 import io
 import warnings

@@ -1,4 +1,4 @@
-"""Infrared pictures laid on visible ones, by the transform of a rig or by an estimate for each pair."""
+"""Warps infrared pictures onto visible ones, by the transform of a rig or by an estimate for each pair."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

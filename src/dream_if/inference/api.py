@@ -1,4 +1,4 @@
-"""`dream_if.fuse`: give it two pictures of any kind, get one of the same kind back."""
+"""`dream_if.fuse`: takes two pictures of any kind and returns one of the same kind."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -131,7 +131,7 @@ def fuse(
     seen = first if visible is not None else [None] * len(first)
     heated = first if visible is None else [None] * len(first) if infrared is None else _items(infrared, given)
     if len(seen) != len(heated):
-        raise InputError(f"{len(seen)} visible and {len(heated)} infrared pictures were given; they must be as many.")
+        raise InputError(f"{len(seen)} visible and {len(heated)} infrared pictures were given; give equal numbers.")
     items = [
         _present(one, other, allow_missing, f" of pair {number}" if several else "")
         for number, (one, other) in enumerate(zip(seen, heated, strict=True), start=1)
@@ -242,7 +242,7 @@ def _present(visible: Any, infrared: Any, allow_missing: bool, which: str) -> An
         InputError: One is missing and may not be, or both are.
     """
     if visible is None and infrared is None:
-        raise InputError(f"both pictures{which} are missing; give one at least.")
+        raise InputError(f"both pictures{which} are missing; give at least one.")
     if (visible is None or infrared is None) and not allow_missing:
         missing = "visible" if visible is None else "infrared"
         raise InputError(

@@ -1,4 +1,4 @@
-"""The card of published weights: what they are, may be used for and do, as the Hugging Face hub shows it."""
+"""The card of published weights: what they are, do and may be used for, on the Hugging Face hub."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -109,7 +109,7 @@ def check_pair(visible: Picture | None, infrared: Picture | None) -> Picture:
     """
     source = visible or infrared
     if source is None:
-        raise InputError("both sources are missing; give one at least.")
+        raise InputError("both sources are missing; give at least one.")
     if visible is not None and infrared is not None and visible.size != infrared.size:
         raise InputError(
             f"unequal sizes: {visible.name} is {visible.size[1]}x{visible.size[0]} but {infrared.name} is "

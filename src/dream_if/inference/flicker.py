@@ -1,4 +1,4 @@
-"""How much a fused video flickers: what changes in it from frame to frame beyond what changes in its sources."""
+"""How much a fused video flickers: its change from frame to frame beyond the change in its sources."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""Fusing files: what is paired with what, what is done already, and what went wrong, without stopping for it."""
+"""Fusing files: which are paired, which are done already, and which failed, without stopping at a failure."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -151,7 +151,7 @@ def pair_files(visible: Path | None, infrared: Path | None, out: Path, ending: s
     """
     sources = [source for source in (visible, infrared) if source is not None]
     if not sources:
-        raise InputError("both sources are missing; name one at least.")
+        raise InputError("both sources are missing; name at least one.")
     _check_different(visible, infrared)
     if out.is_dir():
         out = out / f"{sources[0].stem}{ending}"
@@ -179,7 +179,7 @@ def check_output(out: Path, sources: Iterable[Path]) -> None:
 def _check_different(visible: Path | None, infrared: Path | None) -> None:
     if visible is not None and infrared is not None and _are_same(visible, infrared):
         raise InputError(
-            f"{visible} and {infrared}: are one and the same; name the visible source first, then the infrared one."
+            f"{visible} and {infrared}: are the same; name the visible source first, then the infrared one."
         )
 
 

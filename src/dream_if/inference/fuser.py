@@ -1,4 +1,4 @@
-"""`Fuser`: a network on a device that fuses pairs of any size within a limit of memory."""
+"""`Fuser`: a network on a device that fuses pairs of any size within a memory limit."""
 
 import math
 from contextlib import nullcontext
@@ -138,7 +138,7 @@ class Fuser:
             more = math.ceil((wanted - pixels) * self.bytes_per_pixel / 2**20)
             tiles = f", not in tiles of {wide}x{tall} either" if wanted < height * width else ""
             raise InputError(
-                f"{width}x{height} pixels do not fit into the memory that there is{tiles}: {more} MiB more are needed. "
+                f"{width}x{height} pixels do not fit into the available memory{tiles}: {more} MiB more are needed. "
                 "Raise max_memory or free some."
             )
         return size
@@ -193,7 +193,7 @@ def find_device(name: str) -> torch.device:
     except Exception as error:  # torch has another kind of error for each way in which a device can be missing
         first = str(error).strip().splitlines()[0]
         raise InputError(
-            f"device {name!r}: expected auto, cpu, cuda or cuda:N, and one that is here ({first})."
+            f"device {name!r}: expected auto, cpu, cuda or cuda:N, and one that this machine has ({first})."
         ) from error
     return device
 

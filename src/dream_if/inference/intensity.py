@@ -1,4 +1,4 @@
-"""From stored pixels to what the network takes, [0, 1], and from its colours to those that are asked for."""
+"""From stored pixels to the network's input, [0, 1], and from its colours to the requested ones."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -187,7 +187,7 @@ def infrared_values(picture: Picture, span: InfraredRange) -> tuple[npt.NDArray[
 
 def _check_finite(values: Pixels, name: str) -> None:
     if values.dtype == np.float32 and not np.isfinite(values).all():
-        raise InputError(f"{name}: holds values that are no numbers; replace them first.")
+        raise InputError(f"{name}: holds NaN or infinite values; replace them first.")
 
 
 def luminance(image: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """How much memory fusing takes.
 
-The need is counted: the channels that the network holds at once where it holds most, at full resolution in its self
-enhancement, and a constant. docs/fuse.md has the resident memory of processes that this was compared with: networks of
-16 to 48 channels, with and without their parts, in both precisions, at up to 1280x1024.
+The need is counted: the most channels that the network holds at once (at full resolution, in its self enhancement), and
+a constant. docs/fuse.md compares this with the resident memory of processes: networks of 16 to 48 channels, with and
+without their parts, in both precisions, at up to 1280x1024.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Any user's picture: its pixels as `dream_if.decoding` reads them, and what it says of itself."""
+"""A user's picture: its pixels as `dream_if.decoding` reads them, and its metadata."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

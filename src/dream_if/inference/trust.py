@@ -1,4 +1,4 @@
-"""Which sources are not to be trusted, by plain statistics of each: black, white, flat, fogged or frozen."""
+"""Which sources should not be trusted, by simple statistics: black, white, flat, fogged or frozen."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -128,7 +128,7 @@ class Video:
             self.container = av.open(str(path))
         except (av.FFmpegError, OSError) as error:
             raise InputError(
-                f"{path}: cannot be read as a video ({error.strerror or error}); it may be cut short, or no video."
+                f"{path}: cannot be read as a video ({error.strerror or error}); it may be cut short, or not a video."
             ) from error
         stream = self.container.streams.best("video")
         if stream is None:

@@ -80,7 +80,7 @@ def choose_codec(out: Path, codec: str = "auto", crf: int | None = None) -> tupl
     }
     able = fits[out.suffix.lower()]
     if codec not in able:
-        raise InputError(f"{out}: {codec} does not go into {out.suffix}, but {', '.join(able)} do; .mkv takes all.")
+        raise InputError(f"{out}: {codec} cannot be stored in {out.suffix}, but {', '.join(able)} can; .mkv takes all.")
     chosen = CODECS[codec]
     if chosen.encoder not in av.codecs_available:
         raise InputError(

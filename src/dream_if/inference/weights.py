@@ -144,7 +144,7 @@ def _built(settings: Any, tensors: Mapping[str, Tensor], path: Path, trust_code:
     check_trust(settings, path, trust_code)
     strange = [name for name, tensor in tensors.items() if not isinstance(tensor, Tensor)]
     if strange:
-        raise InputError(f"{path}: {strange[0]} of its weights is no tensor; not a checkpoint of dream-if.")
+        raise InputError(f"{path}: {strange[0]} of its weights is not a tensor; not a checkpoint of dream-if.")
     broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
     if broken:
         raise InputError(

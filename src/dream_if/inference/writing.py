@@ -1,4 +1,4 @@
-"""Writing pictures in the format that a file's ending names, with what the visible source says of itself."""
+"""Writing pictures in the format that a file's ending names, with the metadata of the visible source."""
 
 import io
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""What a dominance map could be told to say: which source has structure, which can be believed, or both.
+"""Targets for a dominance map: which source has structure, which can be trusted, or both.
 
-All targets are for the map of the visible source, (B, 1, H, W) in (0, 1); the infrared one's is the rest to one. They
-come from the clean sources and from the sources as the network sees them, both known in training alone. Images are
+All targets are for the map of the visible source, (B, 1, H, W) in (0, 1); for the infrared source it is one minus this.
+They come from the clean sources and from the sources as the network sees them, both known only in training. Images are
 luminance, (B, 1, H, W) in [0, 1].
 """
 

@@ -1,9 +1,9 @@
 """Differentiable forms of two fusion metrics, Qabf and VIFF, as terms of the training objective.
 
 The metrics themselves (`dream_if.metrics`) are defined on whole grey levels, with steps, absolute values and divisions
-by what may be zero: their gradients vanish or explode. These forms agree with them to a few hundredths on photographs,
-and have a gradient everywhere. A network trained on them is no longer judged independently by the metric, which has to
-be said where its scores stand.
+by values that may be zero: their gradients vanish or explode. These forms agree with them to a few hundredths on
+photographs, and have a gradient everywhere. The metric no longer judges a network trained on them independently; say so
+wherever its scores are reported.
 
 Images are (B, 1, H, W) in [0, 1].
 """

@@ -1,7 +1,7 @@
 """The training objective (Dream-IF, Eqs. 8 and 9): pixel, gradient, SSIM, colour and dominance terms, and some of ours.
 
-All terms compare with the clean sources, which is what teaches the network to restore, and all run in float32
-whatever the network ran in. Images are (B, 3, H, W) or (B, 1, H, W) in [0, 1]; each term is a mean, so that its size
+All terms compare with the clean sources, which teaches the network to restore, and run in float32, whatever precision
+the network uses. Images are (B, 3, H, W) or (B, 1, H, W) in [0, 1]; each term is a mean, so that its size
 does not depend on the image's.
 """
 

@@ -1,1 +1,1 @@
-"""Fusion methods as rows of a table, and what restores their sources first."""
+"""Fusion methods as rows of a table, and restorers for their sources."""

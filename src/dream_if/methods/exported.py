@@ -1,4 +1,4 @@
-"""Networks in files of their own: TorchScript, torch.export and ONNX."""
+"""Networks stored as files: TorchScript, torch.export and ONNX."""
 
 import importlib.util
 import logging

@@ -1,4 +1,4 @@
-"""Images that someone made elsewhere, in a folder for each set and condition."""
+"""Images made elsewhere, in a folder for each set and condition."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -36,11 +36,11 @@ class Pattern:
         try:
             fields = [part[1:] for part in Formatter().parse(text) if part[1] is not None]
         except ValueError as error:
-            raise InputError(f"{key}: {text!r} is no path with {{set}} and {{condition}} in it ({error}).") from error
+            raise InputError(f"{key}: {text!r} is not a path with {{set}} and {{condition}} ({error}).") from error
         wrong = [str(field[0]) for field in fields if field not in [(name, "", None) for name in PLACES]]
         if wrong:
             raise InputError(
-                f"{key}: {text!r}: {{set}} and {{condition}} are what may stand in braces, got {{{wrong[0]}}}."
+                f"{key}: {text!r}: {{set}} and {{condition}} are all that may stand in braces, got {{{wrong[0]}}}."
             )
 
     def at(self, pair: PairId) -> Path:
@@ -66,7 +66,7 @@ def picture_in(folder: Path, stem: str, who: str) -> Path:
         InputError: There is no such folder, or none or several images of this stem in it.
     """
     if not folder.is_dir():
-        raise InputError(f"{who}: {folder} is no folder; name one that holds an image for each pair.")
+        raise InputError(f"{who}: {folder} is not a folder; name one that holds an image for each pair.")
     files = _pictures(folder, folder.stat().st_mtime_ns)
     if not files:
         raise InputError(f"{who}: there is no image in {folder}; expected {stem}.png or the like for each pair.")

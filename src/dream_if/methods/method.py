@@ -112,5 +112,5 @@ class Computed(Method):
             got = f"{fused.dtype} {tuple(fused.shape)}" if isinstance(fused, Tensor) else type(fused).__name__
             raise InputError(f"{where}: expected a float image {right[1]} or {right[0]} in [0, 1], got {got}.")
         if not torch.isfinite(fused).all():
-            raise InputError(f"{where}: the fused image has values that are no numbers.")
+            raise InputError(f"{where}: the fused image has NaN or infinite values.")
         return fused.float().clamp(0, 1)

@@ -1,7 +1,7 @@
 """What cleans both sources before a method fuses them: the first stage of a two-stage fusion.
 
-A restorer is blind: its strength is fixed, and knows nothing of the corruption. What it returns is rounded to 8 bit, as
-the file between the two stages would be.
+A restorer is blind: its strength is fixed, whatever the corruption. Its result is rounded to 8 bits, like a file
+between the two stages.
 """
 
 import importlib.util

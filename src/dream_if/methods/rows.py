@@ -1,4 +1,4 @@
-"""Rows of a table from what its YAML says: a method each, and what cleans its sources first."""
+"""Rows of a table from its YAML file: each has a method and, if given, a restorer for its sources."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -94,7 +94,7 @@ def make_rows(
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise InputError(
-            f"methods: {', '.join(doubled)} would be there twice; give each row its own name, and restorers theirs by "
+            f"methods: {', '.join(doubled)} would appear twice; give each row its own name, and restorers theirs by "
             "a name beside their options, as in {nlm: {h: 10}, name: weak NLM}."
         )
     return tuple(rows)

@@ -1,4 +1,4 @@
-"""`FusionMetric`: what all metric classes share, namely states, conventions and the treatment of undefined images."""
+"""`FusionMetric`, the base of all metric classes: states, conventions and the treatment of undefined images."""
 
 import math
 import warnings

@@ -1,4 +1,4 @@
-"""What there is to choose from: every metric with its direction, range, conventions, formula and reference."""
+"""The list of metrics, each with its direction, range, conventions, formula and reference."""
 
 from dataclasses import dataclass
 

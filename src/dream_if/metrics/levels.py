@@ -1,4 +1,4 @@
-"""From network output to the 8-bit levels that metrics are computed on. Decided here and nowhere else."""
+"""From network output to the 8-bit levels that metrics use. Only this module decides that."""
 
 import warnings
 

@@ -43,6 +43,6 @@ def check_finite(fused: Tensor) -> Tensor:
     """The same tensor; raise InputError if a value is NaN or infinite: it would be black or white without a word."""
     if not fused.isfinite().all():
         raise InputError(
-            "the fused image has values that are no numbers; compute in float32, or take an earlier checkpoint."
+            "the fused image has NaN or infinite values; compute in float32, or take an earlier checkpoint."
         )
     return fused

@@ -1,7 +1,7 @@
-"""Relative enhancement (Dream-IF, Eqs. 4-7): what each source is sure of repairs the other, and itself.
+"""Relative enhancement (Dream-IF, Eqs. 4-7): each source repairs the other, and itself, where it is sure.
 
 The two sources travel stacked along the batch, visible first: features are (2B, C, H, W). Everything here treats both
-alike with the same weights; only `CrossEnhancement` looks from one to the other, by `swap_sources`.
+alike, with the same weights; only `CrossEnhancement` lets one see the other, by `swap_sources`.
 """
 
 from typing import Literal

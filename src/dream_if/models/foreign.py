@@ -1,4 +1,4 @@
-"""Networks of any class: what they lack beside `DreamIF` is added by wrapping them."""
+"""Networks of any class, wrapped to add what `DreamIF` has and they lack."""
 
 from typing import Any, Self, TypeAlias
 

@@ -1,4 +1,4 @@
-"""The parts of Restormer (Zamir et al., CVPR 2022) that Dream-IF is built of.
+"""The parts of Restormer (Zamir et al., CVPR 2022) that Dream-IF uses.
 
 Every module maps (B, C, H, W) to (B, C', H', W') and is written for the channels-last memory format: a channel vector
 lies together in memory, so that layer norm and the attention over channels read it without a transpose. Any other

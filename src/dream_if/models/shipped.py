@@ -1,4 +1,4 @@
-"""The weights that come with the package: ``weights/<name>.safetensors``, and ``<name>.json`` with what they are."""
+"""The weights that come with the package: ``weights/<name>.safetensors``, and ``<name>.json``, which describes them."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Restormer blocks strip by strip: what the CPU does with images too large for its caches, when no gradient is wanted.
+"""Restormer blocks strip by strip: on the CPU, for images too large for its caches, when no gradient is needed.
 
 All but one operation of a block looks at a pixel and its neighbours, so a block can run over a strip of rows at a time,
 each strip with one more row at either side for the 3x3 convolutions. The wide tensors inside it then stay in the cache

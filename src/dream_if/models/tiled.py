@@ -1,12 +1,11 @@
 """Tiles that the network treats as parts of one image.
 
 Two of its modules look at an image as a whole: attention by sums over all pixels, prompts by means over them and by the
-place where a pixel lies. Tile by tile they would judge each tile by itself, and tiles of one image would come out in
-different brightness. So the image goes through twice: first in parts, of which these modules note their statistics,
-then in tiles, for which they take what comes of all parts together.
+position of a pixel. Tile by tile they would judge each tile on its own, and the tiles of one image would differ in
+brightness. So the image goes through twice: first in parts, from which these modules collect statistics, then in tiles,
+for which they use the statistics of all parts together.
 
-What is left of a difference: while parts are noted, a module's input comes of modules that still went by the single
-part.
+A small difference remains: in the first pass, a module's input comes from modules that still see only the single part.
 """
 
 from contextvars import ContextVar, Token

@@ -1,4 +1,4 @@
-"""The block that the network consists of, and which way it goes through an image: whole, by strips, or twice."""
+"""The block that the network consists of, and how it processes an image: whole, in strips, or twice."""
 
 import torch
 from torch import Tensor, nn

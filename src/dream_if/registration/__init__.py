@@ -1,1 +1,1 @@
-"""How the infrared picture of a pair lies on the visible one, and the same for every pair of a rig."""
+"""Aligns the infrared picture of a pair with the visible one, for a single pair or for all pairs of a rig."""

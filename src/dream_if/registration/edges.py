@@ -1,4 +1,4 @@
-"""What two cameras of different spectra have in common: where edges are, and along which line they run."""
+"""What cameras of different spectra share: where edges are, and along which line they run."""
 
 from typing import Any, NamedTuple, TypeAlias
 

@@ -1,4 +1,4 @@
-"""Laying an infrared picture on the grid of the visible one."""
+"""Warping an infrared picture onto the grid of the visible one."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def check_matrix(
     ):
         raise InputError(
             "the transform folds or magnifies the picture as no camera does; leave it to --motion similarity, or "
-            "calibrate the rig anew."
+            "calibrate the rig again."
         )
     covered = _covered(matrix, visible_size, infrared_size)
     if covered.mean() < _LEAST_COVER:

@@ -1,4 +1,4 @@
-"""What the rows of Table 4, or of a sweep, score: by row, test set and metric, each against a base."""
+"""Scores of the rows of Table 4 or of a sweep, by test set and metric, each against a base."""
 
 import math
 from collections.abc import Mapping, Sequence

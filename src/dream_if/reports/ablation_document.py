@@ -145,17 +145,17 @@ def _notes(ablation: Ablation) -> list[str]:
         f"Against {base}: the row's mean less that of {base}; p of the two-sided paired Wilcoxon signed-rank test over "
         f"images, corrected by Holm's method over all {tests} tests of this document; and for how many of the "
         f"{len(seeds)} seed(s) the row's run is ahead of that of {base}. Images are paired between rows. In the test "
-        "each counts once, with its mean over the seeds: the seeds of one image are no independent samples, and taking "
-        "them for such would lower p without any further image. So p tells whether further images would show the same "
-        "between these very trainings. Whether further trainings would, the deviation and the count of seeds tell.",
+        "each counts once, with its mean over the seeds, since the seeds of one image are not independent samples. So "
+        "p says whether further images would show the same difference between these trainings. The deviation and the "
+        "count of seeds say whether further trainings would.",
         *_controls_notes(ablation),
     ]
     fewest = fewest_pairs(tests, AHEAD_P)
     small = [f"{name} ({images})" for name, images in ablation.sets.items() if images < fewest]
     if small:
         notes.append(
-            f"With {tests} tests no corrected p falls below {AHEAD_P} on fewer than {fewest} images. Too few have: "
-            f"{', '.join(small)}."
+            f"With {tests} tests no corrected p falls below {AHEAD_P} on fewer than {fewest} images. These have too "
+            f"few: {', '.join(small)}."
         )
     left_out: dict[str, list[str]] = {}
     for (name, row, other, metric), count in ablation.effects["left_out"].items():
@@ -167,17 +167,17 @@ def _notes(ablation: Ablation) -> list[str]:
         told = "; ".join(f"{place} ({', '.join(rows)})" for place, rows in left_out.items())
         notes.append(
             "Some runs have no value for some images. Means are over the others. An image is left out of a row's test "
-            f"if a run of the row or of {base}{controls} has no value for it; so many are: {told}."
+            f"if a run of the row or of {base}{controls} has no value for it. Left out: {told}."
         )
     noisy = [metric for metric in NOISE_RAISES if metric in ablation.metrics]
     if noisy and ablation.conditions.keys() - {CLEAN}:
         notes.append(
             f"A set with + is corrupted before it is fused. There {', '.join(noisy)} stand apart, without marks and "
-            "tests: noise that was left in raises them. What counts compares with the clean sources."
+            "tests, since remaining noise raises them. Trust the metrics that compare with the clean sources."
         )
     if len(seeds) == 1:
         notes.append("One seed shows no spread between trainings: small differences here may be chance.")
-    generated = "Generated scenes show that everything works. They do not stand in for the paper's photographs."
+    generated = "Generated scenes show that everything works. They are no substitute for the paper's photographs."
     return [
         *notes,
         *([TABLE_4_NOTE] if lineup.paper else []),

@@ -59,7 +59,7 @@ def rows_of_table4(found: FoundRuns, expected: Collection[tuple[str, int]] = (),
     strange = sorted({row for row, _ in expected} - GROUPS.keys())
     if strange:
         raise InputError(
-            f"--sweep: {', '.join(strange)} is no row of Table 4; expected {', '.join(GROUPS)}. "
+            f"--sweep: {', '.join(strange)} is not a row of Table 4; expected {', '.join(GROUPS)}. "
             "A table of other rows is made by dream-if tables sweep."
         )
     named = {row for row, _ in expected} & ROWS.keys()

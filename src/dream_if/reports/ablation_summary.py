@@ -1,4 +1,4 @@
-"""What Table 4, or that of a sweep, says as a whole: the order of its rows, and where which is ahead."""
+"""The overall result of Table 4 or of a sweep: the order of its rows, and which is ahead where."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -111,13 +111,13 @@ def summary_notes(ablation: Ablation, tables: Sequence[Table]) -> list[str]:
     several, lineup = len(ablation.seeds) > 1, ablation.lineup
     judged = lineup.labels[lineup.full] if lineup.full and lineup.leads else "A row"
     notes = [
-        "Order of the rows: means over the sets under a condition, each set weighing alike"
+        "Order of the rows: means over the sets under a condition, each set with equal weight"
         + (" ± sample standard deviation over the seeds of that mean" if several else "")
-        + "; = between rows that print alike. A set on which a row has no value is left out."
-        + (" The paper's order is that of its one set, clean." if lineup.paper else ""),
-        f"{judged} is ahead on a set where each seed has the better mean and the corrected p is below "
-        f"{AHEAD_P}, and behind where its mean is worse by more than {BEHIND}; on the other sets it is neither. In "
-        "brackets: how many of the sets have images enough for so small a p.",
+        + "; = between rows that print the same value. A set on which a row has no value is left out."
+        + (" The paper's order is from its one set, clean." if lineup.paper else ""),
+        f"{judged} is ahead on a set if each seed has the better mean and the corrected p is below "
+        f"{AHEAD_P}, and behind if its mean is worse by more than {BEHIND}; otherwise it is neither. In "
+        "brackets: how many of the sets have enough images for such a small p.",
     ]
     if tables:
         notes.append(

@@ -1,4 +1,4 @@
-"""The pictures behind the best and the worst scores, so that one can look."""
+"""The pictures behind the best and the worst scores."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Tables 1, 2, 3, severity and shift: methods over sets, conditions and metrics, each from a few lines of its own."""
+"""Tables 1, 2, 3, severity and shift: methods over sets, conditions and metrics."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -248,11 +248,10 @@ def _severity_curves(scored: ScoredPlan, title: str) -> bytes:
 
 
 def _severity_note(scored: ScoredPlan) -> list[str]:
-    others = ", ".join(metric for metric in scored.metrics if metric != _shown(scored)[0])
+    kept = [metric for metric in scored.metrics if metric != _shown(scored)[0]]
     return [
-        "What a level stands for is in the README. Of the paper's six kinds, level 3 is the strongest that the default "
-        f"training shows a network, and level 4 lies beyond. {others or 'Nothing more'}, and all tests, are in "
-        "severity.csv."
+        "docs/degradations.md says what each level is. Of the paper's six kinds, level 3 is the strongest in the "
+        f"default training, and level 4 is beyond it. Also in severity.csv: {', '.join([*kept, 'all tests'])}."
     ]
 
 

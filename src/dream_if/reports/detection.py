@@ -93,7 +93,7 @@ def _notes(results: DetectionResults) -> list[str]:
         "mAP@.5 and mAP@.5:.95: COCO's average precision, by torchmetrics, mean over the classes that occur. Recall: "
         "share of the boxes found with an overlap of one half, at the score at which the mean F1 of the classes is "
         "highest, as YOLO's program prints it.",
-        "Two trainings that differ in the seed alone may lie further apart than two methods. Compare by several, with "
+        "Two trainings that differ only in the seed may lie further apart than two methods. Compare several, with "
         f"seeds: [0, 1, 2] in the plan. Here: {', '.join(map(str, seeds))}."
         + (" Mean over them, and sample standard deviation." if len(seeds) > 1 else ""),
         f"Detector: {_detector(results)}",
@@ -102,7 +102,7 @@ def _notes(results: DetectionResults) -> list[str]:
         TABLE_5_NOTE,
     ]
     if any(images.generated for images in results.plan.images.values()):
-        notes.append("Generated scenes show that everything works. They say nothing of photographs.")
+        notes.append("Generated scenes show that everything works. They say nothing about photographs.")
     return notes
 
 

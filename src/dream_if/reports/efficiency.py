@@ -144,15 +144,15 @@ def efficiency(plan: TablePlan, device: torch.device) -> Document:
         title=title,
         tables=[Table(["method", *COLUMNS], lines)],
         notes=[
-            f"ms: median of {repeats} fusions of one made-up pair after {WARM_UP} that does not count, on the wall "
+            f"ms: median of {repeats} fusions of one made-up pair after {WARM_UP} not counted, on the wall "
             f"clock, float32, {torch.get_num_threads()} thread(s), with what restores the sources first, without "
             "reading and writing files.",
             "MiB: the most that the process holds in one further fusion, less what it held before"
             + (" (torch's tensors on the GPU)." if device.type == "cuda" else " (resident memory, VmHWM of Linux)."),
-            "GMAC: multiplications with an addition, in thousands of millions: half of what torch's FlopCounterMode "
-            "counts, which is convolutions and matrix products. Classical methods do their work elsewhere, so theirs "
+            "GMAC: billions of multiply-adds, half of what torch's FlopCounterMode "
+            "counts, which is convolutions and matrix products. Classical methods work in other ways, so theirs "
             "say little. Parameters and GMAC are the method's, without a restorer's. A dash: torch cannot look inside.",
-            f"torch {torch.__version__}. Times hold for this machine and what else ran on it.",
+            f"torch {torch.__version__}. Times are for this machine and its load.",
         ],
         csv=frame.to_csv(lineterminator="\n"),
         plots={"": _plot(costs, title)},

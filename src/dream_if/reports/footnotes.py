@@ -1,4 +1,4 @@
-"""What a reader of a comparison must know, in sentences below it."""
+"""Notes below a comparison that its reader must know."""
 
 import hashlib
 import platform
@@ -31,10 +31,10 @@ def apart_note(scored: ScoredPlan) -> list[str]:
         why = f", and the double edges of a shifted pair raise {edges}" if edges else ""
     else:
         most = " and ".join(metric for metric in apart if metric in EDGES[:2])
-        why = ", and noise that was left in raises such values" + (f", {most} three- to fivefold" if most else "")
+        why = ", and remaining noise raises them" + (f", {most} three- to fivefold" if most else "")
     return [
-        f"Apart, without marks and tests, stand {', '.join(apart)}: they look at the fused image alone{why}. What "
-        "counts is Qabf, SSIM, VIFF and LPIPS, and whatever else compares with the clean sources."
+        f"Apart, without marks and tests: {', '.join(apart)}. They look at the fused image alone{why}. Trust Qabf, "
+        "SSIM, VIFF and LPIPS, and the other metrics that compare with the clean sources."
     ]
 
 
@@ -64,20 +64,20 @@ def footnotes(scored: ScoredPlan, tests: pd.DataFrame, *, ranked: bool) -> list[
         f"{plan.ours} against each other row: difference of the means; p of the two-sided paired Wilcoxon signed-rank "
         f"test over images, corrected by Holm's method over all {made} tests of this document; + where {plan.ours} is "
         "better, - where it is worse.",
-        "The rows of the sources alone show them as the methods get them. No metric can be read by itself: averaging "
-        "has the best SSIM by construction, and a source of much detail a high Qabf without any fusion.",
+        "The rows of the sources alone show them as the methods get them. Read no metric alone: averaging has the best "
+        "SSIM by construction, and a detailed source has a high Qabf without any fusion.",
     ]
     fewest = fewest_pairs(made)
     small = [f"{name} ({len(images.names)})" for name, images in plan.images.items() if len(images.names) < fewest]
     if made and small:
         notes.append(
-            f"With {made} tests no corrected p falls below {SIGNIFICANT} on fewer than {fewest} images. Too few have: "
-            f"{', '.join(small)}."
+            f"With {made} tests no corrected p falls below {SIGNIFICANT} on fewer than {fewest} images. These have too "
+            f"few: {', '.join(small)}."
         )
     if LPIPS_SELF in scored.metrics:
         notes.append(
             "LPIPS: against the clean sources, the mean of both. LPIPS_self: against what the same row makes of the "
-            "clean pair. The latter asks for steadiness alone, and a method that ignores its inputs has 0."
+            "clean pair. LPIPS_self rewards only steadiness: a method that ignores its inputs has 0."
         )
     notes += [f"{name}: {_pairs(plan, name)}" for name in plan.images]
     corrupting = [condition for condition in plan.conditions if condition.kind is not None]
@@ -95,7 +95,7 @@ def footnotes(scored: ScoredPlan, tests: pd.DataFrame, *, ranked: bool) -> list[
     notes += [f"Not here: {sentence}." for sentence in plan.missing]
     notes += scored.left_out
     if plan.on_scenes_alone:
-        notes.append("Generated scenes show that everything works. They do not stand in for the paper's photographs.")
+        notes.append("Generated scenes show that everything works. They are no substitute for the paper's photographs.")
     date = scored.scores["date"].max()
     notes.append(
         f"dream-if {version('dream-if')}, torch {torch.__version__}, Python {platform.python_version()}; last score "

@@ -1,4 +1,4 @@
-"""The rows of a table of finished runs, the settings by which a run is told to be of a row, and the base."""
+"""The rows of a table of finished runs, the settings that assign a run to a row, and the base."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -28,9 +28,10 @@ TABLE_4 = {
 
 TABLE_4_NOTE = (
     f"Columns headed paper: Table 4 of {SOURCE}, on LLVIP without degradation, one number for each row. Its header "
-    "reads EI, AG, PSNR, Qabf, VIFF. That must be a slip: its last row is, digit for digit, the LLVIP row of Dream-IF "
-    "in Table 1, whose header reads AG, SF, Qabf, SSIM, VIFF. These names are used here. The paper's 70 test pairs and "
-    "the size at which it scored them are not public, so compare how rows differ rather than how high they are."
+    "reads EI, AG, PSNR, Qabf, VIFF. That must be a slip: its last row equals, digit for digit, the LLVIP row of "
+    "Dream-IF in Table 1, whose header reads AG, SF, Qabf, SSIM, VIFF. These names are used here. The paper's 70 "
+    "test pairs and the size at which it scored them are not public, so compare how rows differ rather than how high "
+    "they are."
 )
 
 
@@ -91,16 +92,16 @@ TABLE_1 = {
 
 TABLE_1_NOTE = (
     f"Rows that begin with paper: Table 1 of {SOURCE}. Its 70 test pairs of LLVIP and the sizes at which it scored are "
-    "not public, so the distance holds between other images."
+    "not public, so the distance is between different images."
 )
 
 TABLE_2 = {method: dict(zip(_FIVE, values, strict=True)) for method, values in _TABLE_2.items()}
 """Method -> metric -> value, on LLVIP with random degradations; all but Dream-IF after SCUNet."""
 
 TABLE_2_NOTE = (
-    f"Rows that begin with paper: Table 2 of {SOURCE}, LLVIP with random degradations that are not told in full; there "
-    "all but Dream-IF fuse what SCUNet restored. SCUNet can be had here as a restorer by class_path or by folder. The "
-    "caption of the paper's table names no set; its text names LLVIP."
+    f"Rows that begin with paper: Table 2 of {SOURCE}, LLVIP with random degradations that it does not describe "
+    "fully. There all methods but Dream-IF fuse sources restored by SCUNet, which can be a restorer here too, by "
+    "class_path or as a folder. The caption of the paper's table names no set; its text names LLVIP."
 )
 
 TABLE_3 = {
@@ -131,8 +132,8 @@ TABLE_5 = {
 """Method -> (recall, mAP@.5, mAP@.5:.95) of a detector trained on LLVIP's fused images."""
 
 TABLE_5_NOTE = (
-    f"Rows that begin with paper: Table 5 of {SOURCE}, YOLOv11 on LLVIP; the paper tells neither its settings nor "
-    "which model of the family. The distance holds between other detectors, and on other sets between other images. "
-    "The paper has no rows of the sources alone. They belong here: the authors of LLVIP report an infrared-only "
+    f"Rows that begin with paper: Table 5 of {SOURCE}, YOLOv11 on LLVIP; the paper gives neither its settings nor "
+    "the model of the family. The distance is between different detectors, and on other sets between different images. "
+    "The paper has no rows for the sources alone. They belong here, since the authors of LLVIP report an infrared-only "
     "detector above every fused row of the paper."
 )

@@ -1,4 +1,4 @@
-"""The plots beside the tables: rows of dots for methods or seeds, curves over what gets worse, and box plots."""
+"""The plots beside the tables: rows of dots for methods or seeds, curves over severity or shift, and box plots."""
 
 import math
 from collections.abc import Mapping, Sequence

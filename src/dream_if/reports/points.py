@@ -1,4 +1,4 @@
-"""The table of a sweep whose points W&B chose one by one: the best of them, and which settings matter."""
+"""The table of a sweep whose points W&B chose one by one: the best points, and which settings matter."""
 
 import json
 import math
@@ -77,20 +77,18 @@ def points_document(search: Search, folders: Sequence[Path]) -> Document:
         for run, line in zip(ranked.index, ranked.to_numpy(dtype=object), strict=True)
     ]
     notes = [
-        f"Each point is a run. {metric}: that of its best checkpoint, where that was chosen by {metric}, else that of "
-        "its last validation. These are the validation pairs that the points were chosen by: test the best point "
-        "before you compare it with anything else.",
+        f"Each point is a run. {metric} is from its best checkpoint if {metric} chose it, else from its last "
+        "validation. The points were chosen on these validation pairs: test the best point before you compare it "
+        "with anything else.",
         f"Rank correlation (Spearman's) of a setting with {metric}, over the points: 1 where {metric} rises with it "
-        "throughout, -1 where it falls, 0 where neither; what is no number has none, and is tested by Kruskal and "
-        "Wallis. p is corrected by Holm's method over the settings. A setting whose best value lies in the middle may "
-        "show no correlation: see the range of the best quarter.",
+        "throughout, -1 where it falls, 0 where neither. A setting that is not a number has none, and is tested by "
+        "Kruskal and Wallis. p is corrected by Holm's method over the settings. A setting whose best value lies "
+        "in the middle may show no correlation: see the range of the best quarter.",
     ]
     if search.method != "random":
-        notes.append(
-            f"The method {search.method} chose points by earlier ones, so they are no random sample: p is a hint."
-        )
+        notes.append(f"The method {search.method} chose points by earlier ones, not at random: p is only a hint.")
     if left_out:
-        notes.append(f"{left_out} run(s) were left out: they are not trained to the end, or lack {metric}.")
+        notes.append(f"{left_out} run(s) were left out: they were not trained to the end, or lack {metric}.")
     return Document(
         name=f"sweep_{search.path.stem}",
         title=f"Points of the sweep {search.path.stem}, {len(points)} runs, the {direction} {metric} first",

@@ -1,4 +1,4 @@
-"""What runs were trained and tested with, in sentences for the foot of a table."""
+"""Notes below a table on how its runs were trained and tested."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

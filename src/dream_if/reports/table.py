@@ -1,4 +1,4 @@
-"""Tables of results, the same as Markdown, as HTML and on the terminal."""
+"""Tables of results as Markdown, as HTML and on the terminal."""
 
 import html
 import math

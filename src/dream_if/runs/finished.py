@@ -1,4 +1,4 @@
-"""Finished runs as they lie in their folders: settings, test metrics, and the metrics of single images."""
+"""Finished runs in their folders: settings, test metrics, and the metrics of single images."""
 
 import hashlib
 import math

@@ -1,4 +1,4 @@
-"""What a sweep file of W&B says: its points, and the command of each.
+"""The points of a W&B sweep file, and the command of each.
 
 The words of a command are those that ``wandb agent`` would run, in the same order. The keys are those of schema.json in
 W&B's package `sweeps` 0.3.0.
@@ -111,7 +111,7 @@ def _values(path: Path, name: str, choice: Any) -> tuple[Value, ...]:
                 "into a configuration file, and its name here, with the parameter config."
             )
     if len({_as_text(where, value) for value in values}) < len(values):
-        raise InputError(f"{where}: a value is there twice, so that points would be run twice; got {values}.")
+        raise InputError(f"{where}: a value appears twice, so points would run twice; got {values}.")
     return tuple(values)
 
 

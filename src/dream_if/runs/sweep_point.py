@@ -1,4 +1,4 @@
-"""A point of a sweep on disk: where its run is, whether it is finished, and whether it is what is asked for."""
+"""A point of a sweep on disk: where its run is, whether it is finished, and whether its settings match."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -104,7 +104,7 @@ class Point:
             more = f"; and {len(differing) - 5} more" if len(differing) > 5 else ""
             raise InputError(
                 f"{self.folder}: this point has been run with other settings: {told}{more}. For another experiment "
-                "name another folder, by --trainer.logger.save_dir after the --; or remove this one to run it anew."
+                "name another folder, by --trainer.logger.save_dir after the --; or remove this one to run it again."
             )
 
 
@@ -113,7 +113,7 @@ def _read(path: Path) -> dict[str, Any]:
         held = json.loads(path.read_text())
         assert isinstance(held, dict)
     except (OSError, ValueError, AssertionError) as error:
-        raise InputError(f"{path}: cannot be read as JSON; remove the folder to run its point anew.") from error
+        raise InputError(f"{path}: cannot be read as JSON; remove the folder to run its point again.") from error
     return held
 
 

@@ -1,4 +1,4 @@
-"""Runs points as processes, so many at a time, and leaves none behind."""
+"""Runs points as processes, a given number at a time, and leaves none running."""
 
 import ctypes
 import os

@@ -1,1 +1,1 @@
-"""The one engine that scores: methods on test sets under conditions, and what many scores say together."""
+"""The one engine that scores: methods on test sets under conditions, and statistics of the scores."""

@@ -1,4 +1,4 @@
-"""The one engine that scores: a value for each set, condition, method, image and metric, and none computed twice."""
+"""The one engine that scores: a value for each set, condition, method, image and metric, none computed twice."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy

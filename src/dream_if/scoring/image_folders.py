@@ -1,4 +1,4 @@
-"""Which files are scored: sources and fused images paired by stem, all of them looked at before the first score."""
+"""Which files are scored: sources and fused images paired by stem, all checked before the first score."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Scores on disk as they are computed, so that a run that was stopped goes on where it was."""
+"""Scores on disk as they are computed, so that a stopped run continues where it was."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

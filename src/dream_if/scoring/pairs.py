@@ -1,4 +1,4 @@
-"""One pair of a test set, and all that is made of it, each thing once."""
+"""One pair of a test set and everything computed from it, each once."""
 
 import hashlib
 

@@ -1,7 +1,7 @@
-"""Splitting an evaluation: among the devices and cores of one process, and among jobs that know nothing of each other.
+"""Splitting an evaluation among the devices and cores of one process, and among independent jobs.
 
-Jobs meet in the output folder. Each scores every n-th batch into a journal of its own and reads those of the others,
-so that whoever looks when all are done has all scores, and computes none.
+Jobs share the output folder. Each scores every n-th batch into its own journal and reads those of the others. So a job
+that looks when all are done finds all scores and computes none.
 """
 
 import re

@@ -34,7 +34,7 @@ PAPERS_CONDITIONS = {
     "2": {"gaussian": {"kind": "gaussian", "level": 3}, "random": {"kind": "random"}},
     "3": {kind: {"kind": kind, "level": 3} for kind in ("rain", "gaussian", "poisson", "speckle", "blur", "resize")},
 }
-NAMED = "a mapping from names to settings, with one at least"
+NAMED = "a mapping from names to settings, with at least one"
 
 
 def _is_mapping(value: Any) -> bool:
@@ -221,7 +221,7 @@ def read_plan(
             images[str(name)] = TestSet(str(name), chosen)
     if not images:
         raise InputError(
-            f"{path}: none of its sets is there. {'. '.join(missing)}. --data names the folder of all sets."
+            f"{path}: none of its sets is present. {'. '.join(missing)}. --data names the folder of all sets."
         )
     asked = settings.metrics or DEFAULT_METRICS.get(table, TABLE_METRICS)
     try:

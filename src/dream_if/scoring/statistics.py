@@ -1,4 +1,4 @@
-"""What many scores say together: means, ranks, and whether a difference between methods may be chance.
+"""Statistics of scores: means, ranks, and whether a difference between methods may be chance.
 
 Scores are a data frame with a line for each value, as `score_groups` returns it.
 """

@@ -88,7 +88,7 @@ def test_a_terminal_gets_tables_in_bold(folders):
         ({"convention": "mine"}, r"--convention mine: no metric has a convention 'mine'; there are dream_if, "),
         ({"convention": "vifb", "metrics": "AG,SCD"}, r"--convention vifb: SCD has no convention 'vifb'"),
         ({"metrics": "LPIPS", "lpips_weights": "nowhere"}, r"LPIPS weights: there is no file nowhere"),
-        ({"device": "tpu9"}, r"device 'tpu9': expected .*, and one that is here \("),
+        ({"device": "tpu9"}, r"device 'tpu9': expected .*, and one that this machine has \("),
         ({"device": "meta"}, r"device 'meta': expected"),
         ({"batch_size": 0}, r"--batch-size: expected at least 1, got 0"),
         ({"visible": "nowhere"}, r"--visible: nowhere is not a folder"),
@@ -136,7 +136,7 @@ def test_interrupting_says_that_it_can_go_on(options, monkeypatch, capsys):
 
     monkeypatch.setattr("dream_if.scoring.evaluate.score_groups", interrupted)
     assert run(options()) == 130
-    assert "the same command goes on from here" in capsys.readouterr().err
+    assert "the same command continues from here" in capsys.readouterr().err
     assert run(options(out=None)) == 130
     assert "nothing is kept without --out" in capsys.readouterr().err
 

@@ -132,7 +132,7 @@ class TestTwoFiles:
 
     def test_a_limit_that_is_too_small_says_how_much_is_missing(self, fuse, folders):
         outcome = fuse("vi/a.png", "ir/a.bmp", "-o", "f.png", "--max-memory", "1M")
-        assert "30x24 pixels do not fit into the memory that there is: " in outcome.message
+        assert "30x24 pixels do not fit into the available memory: " in outcome.message
         assert "MiB more are needed" in outcome.message
         assert not (folders / "f.png").exists()
 
@@ -171,7 +171,7 @@ class TestDepth:
     def test_a_folder(self, fuse, folders):
         assert fuse("vi", "ir", "-o", "out", "--depth", "16").status == 0
         assert all(decode(folders / f"out/{name}.png").pixels.dtype == np.uint16 for name in "abc")
-        assert fuse("vi", "ir", "-o", "out").out.startswith("Fused 3 pair(s) to out, 3 of them anew")
+        assert fuse("vi", "ir", "-o", "out").out.startswith("Fused 3 pair(s) to out, 3 of them again")
 
 
 class TestInfrared:
@@ -236,8 +236,8 @@ class TestMistakes:
             (("vi/a.png", "ir/a.bmp", "-o", "f"), "no ending"),
             (("vi/a.png", "ir/a.bmp", "-o", "vi/a.png"), "is a source"),
             (("vi", "ir", "-o", "vi"), "is a source folder"),
-            (("vi", "vi", "-o", "out"), "vi and vi: are one and the same; name the visible source first"),
-            (("vi/a.png", "ir/../vi/a.png", "-o", "f.png"), "vi/a.png and ir/../vi/a.png: are one and the same"),
+            (("vi", "vi", "-o", "out"), "vi and vi: are the same; name the visible source first"),
+            (("vi/a.png", "ir/../vi/a.png", "-o", "f.png"), "vi/a.png and ir/../vi/a.png: are the same"),
             (("vi/a.png", "ir/a.bmp", "-o", "f.png", "--format", "jpg"), "--format is for pictures in a folder; the"),
             (("vi/a.png", "ir/a.bmp", "-o", "f.png", "--batch-size", "0"), "1 or more"),
             (("vi/a.png", "ir/a.bmp", "-o", "f.png", "--max-memory", "lots"), "such as 4G or 900M, got 'lots'"),
@@ -286,18 +286,18 @@ class TestFolders:
         fuse("vi", "ir", "-o", "out")
         (folders / "out/b.png").unlink()
         times = {name: (folders / f"out/{name}.png").stat().st_mtime_ns for name in "ac"}
-        assert fuse("vi", "ir", "-o", "out").out == "Fused 1 pair(s) to out; 2 were there already.\n"
+        assert fuse("vi", "ir", "-o", "out").out == "Fused 1 pair(s) to out; 2 already existed.\n"
         assert {name: (folders / f"out/{name}.png").stat().st_mtime_ns for name in "ac"} == times
 
     def test_other_settings_or_sources_are_noticed(self, fuse, folders):
         fuse("vi", "ir", "-o", "out")
         outcome = fuse("vi", "ir", "-o", "out", "--colour", "grey")
-        assert outcome.out == "Fused 3 pair(s) to out, 3 of them anew, for other settings or changed sources.\n"
+        assert outcome.out == "Fused 3 pair(s) to out, 3 of them again, for other settings or changed sources.\n"
         assert Image.open(folders / "out/a.png").mode == "L"
         Image.open(folders / "vi/b.png").convert("L").save(folders / "vi/b.png")
         outcome = fuse("vi", "ir", "-o", "out", "--colour", "grey")
-        assert outcome.out.startswith("Fused 1 pair(s) to out, 1 of them anew")
-        assert outcome.out.endswith("2 were there already.\n")
+        assert outcome.out.startswith("Fused 1 pair(s) to out, 1 of them again")
+        assert outcome.out.endswith("2 already existed.\n")
 
     def test_maps_that_are_missing_are_made(self, fuse, folders):
         fuse("vi", "ir", "-o", "out")
@@ -374,7 +374,7 @@ class TestFolders:
         outcome = fuse("vi", "ir", "-o", "out", "--batch-size", "4")
         assert outcome.status == 1
         assert outcome.out == "Fused 2 pair(s) to out.\n"
-        assert "Not fused: b: ir/b.tiff: holds values that are no numbers" in outcome.err
+        assert "Not fused: b: ir/b.tiff: holds NaN or infinite values" in outcome.err
 
     def test_files_without_a_partner_or_with_a_namesake(self, fuse, folders):
         (folders / "ir/a.bmp").unlink()
@@ -390,7 +390,7 @@ class TestFolders:
         assert "Not fused: b: ir/b.bmp has no visible partner in vi" in outcome.err
         assert "Not fused: c: vi/c.jpg and vi/c.png differ only in their ending" in outcome.err
         outcome = fuse("vi", "ir", "-o", "out", "--allow-missing")
-        assert outcome.out == "Fused 2 pair(s) to out; 1 were there already.\n"
+        assert outcome.out == "Fused 2 pair(s) to out; 1 already existed.\n"
         assert Image.open(folders / "out/a.png").mode == "RGB"
         assert Image.open(folders / "out/b.png").mode == "L"
 

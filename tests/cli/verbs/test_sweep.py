@@ -164,7 +164,7 @@ def test_a_signal_ends_it_with_a_line(run, order, calls) -> None:
     outcome = run("sweep", "two.yaml")
     thread.join()
     assert outcome.status == 130
-    assert outcome.err == "dream-if: stopped; the same command goes on from here.\n"
+    assert outcome.err == "dream-if: stopped; the same command continues from here.\n"
     assert f"{NAMES[0]}: stopped after 0:00:0" in outcome.out
     assert len(calls()) == 1
 
@@ -183,8 +183,8 @@ def test_a_signal_ends_it_with_a_line(run, order, calls) -> None:
         (["two.yaml", "--", "--trainer.logger.id=mine"], "all points of a sweep would have the same id"),
         (["two.yaml", "--", "--trainer.logger.project=../x"], "project: ../x cannot be the name of a project"),
         (["two.yaml", "--", "--trainer.logger.project=.."], "project: .. cannot be the name of a project"),
-        (["two.yaml", "--", "--help"], "that is no training; take out --help."),
-        (["two.yaml", "--", "-h"], "that is no training; take out -h."),
+        (["two.yaml", "--", "--help"], "that is not a training; take out --help."),
+        (["two.yaml", "--", "-h"], "that is not a training; take out -h."),
     ],
     ids=lambda value: " ".join(value)[-30:] if isinstance(value, list) else None,
 )

@@ -1,1 +1,1 @@
-"""The verbs of our own, a module each: `Options`, and `run`, which takes them and returns the exit status."""
+"""Our own verbs, one module each: `Options`, and `run`, which takes them and returns the exit status."""

@@ -1,4 +1,4 @@
-"""`dream-if align`: infrared pictures laid on the visible ones, and rigs calibrated."""
+"""`dream-if align`: align infrared pictures with visible ones, and calibrate rigs."""
 
 import sys
 from collections.abc import Callable, Sequence

@@ -33,10 +33,10 @@ class Options:
         f"port to serve the page on; the first free one from {FIRST_PORT} on if left out", default=None, metavar="N"
     )
     host: str = option(
-        "address to serve the page on; 0.0.0.0 shows it to everybody in the network", default="127.0.0.1"
+        "address to serve the page on; 0.0.0.0 opens it to everybody in the network", default="127.0.0.1"
     )
     share: bool = option(
-        "show the page to the world, under an address of Gradio's for a week; what is uploaded then passes "
+        "open the page to the whole internet, at a Gradio address for a week; uploads then pass "
         "through Gradio's server",
         default=False,
     )

@@ -20,8 +20,8 @@ class Options:
 
     data: str = positional("folder of the set")
     layout: str | None = option(
-        "how it is arranged: llvip, msrs, m3fd, roadscene, tno, folder or a function of yours as module.function; "
-        "found out by itself if left out",
+        "how it is arranged: llvip, msrs, m3fd, roadscene, tno, folder or your own function as module.function; "
+        "detected if left out",
         default=None,
     )
     rig: str | None = align_options.rig()

@@ -36,8 +36,8 @@ class Options:
         default="both",
     )
     layout: str | None = option(
-        "how the set is arranged: llvip, msrs, m3fd, roadscene, tno, folder or a function of yours as module.function; "
-        "found out by itself if left out",
+        "how the set is arranged: llvip, msrs, m3fd, roadscene, tno, folder or your own function as module.function; "
+        "detected if left out",
         default=None,
     )
     seed: int = option("of the corruption, as data.seed of a test", default=0)

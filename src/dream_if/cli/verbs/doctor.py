@@ -1,4 +1,4 @@
-"""`dream-if doctor`: what this machine and installation have, as plain text for an issue."""
+"""`dream-if doctor`: describe this machine and installation, as plain text for an issue."""
 
 import hashlib
 import json
@@ -120,7 +120,7 @@ def _weights() -> Iterator[str]:
     for file in sorted(WEIGHTS.glob("*.safetensors")):
         found = hashlib.sha256(file.read_bytes()).hexdigest()
         expected = json.loads(file.with_suffix(".json").read_text())["sha256"]
-        yield f"{file.stem}, sha256 {found}" if found == expected else f"DAMAGED: {file}; install dream-if anew"
+        yield f"{file.stem}, sha256 {found}" if found == expected else f"DAMAGED: {file}; reinstall dream-if"
 
 
 def _variables() -> Iterator[str]:

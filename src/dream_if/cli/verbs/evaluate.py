@@ -71,7 +71,7 @@ class Options:
     )
     out: str | None = option(
         "write per_image.csv, summary.json, table.md and box_plots.png there, and scores.jsonl: with it, a run "
-        "that was stopped goes on where it was, and nothing is computed twice",
+        "that was stopped continues where it was, and nothing is computed twice",
         default=None,
         metavar="FOLDER",
     )
@@ -109,7 +109,7 @@ def run(options: Options) -> int:
                 progress=lambda stage, done, total: advance(done, total, stage),
             )
     except KeyboardInterrupt:
-        kept = "; the same command goes on from here" if out else "; nothing is kept without --out"
+        kept = "; the same command continues from here" if out else "; nothing is kept without --out"
         sys.stderr.write(f"dream-if: stopped{kept}.\n")
         return INTERRUPTED
     except Unfinished as rest:

@@ -25,8 +25,8 @@ class Options:
     weights: str = network_options.weights()
     trust_code: bool = network_options.trust_code()
     format: str | None = option("by OUT's ending if left out", default=None, choices=FORMATS)
-    dominance: bool = option("let the file return the dominance maps, too", default=False)
-    threads: int | None = network_options.threads("threads for the comparison; found out if left out")
+    dominance: bool = option("also return the dominance maps", default=False)
+    threads: int | None = network_options.threads("threads for the comparison; chosen automatically if left out")
 
 
 def run(options: Options) -> int:

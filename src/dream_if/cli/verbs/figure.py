@@ -74,7 +74,8 @@ def run(options: Options) -> int:
     pairs = choose_pairs(Path(options.visible).expanduser(), Path(options.infrared).expanduser(), options.scenes)
     unknown = {zoom.scene for zoom in zooms if zoom.scene} - {pair.name for pair in pairs}
     if unknown:
-        raise InputError(f"--zoom: {', '.join(sorted(unknown))} is no scene of the figure, which has {_listed(pairs)}.")
+        named = ", ".join(sorted(unknown))
+        raise InputError(f"--zoom: {named} is not a scene of the figure, which has {_listed(pairs)}.")
     if options.dominance:
         weights = options.weights or "small"
         net = load_network(weights, trust_code=options.trust_code)
@@ -100,7 +101,7 @@ def _check_together(options: Options, methods: Mapping[str, Path]) -> None:
     """
     taken = [name for name in SOURCES if name in methods]
     if taken:
-        raise InputError(f"--fused: the column {taken[0]!r} is that of the sources; give the method another name.")
+        raise InputError(f"--fused: the column {taken[0]!r} belongs to the sources; give the method another name.")
     if options.dominance:
         if methods or options.zoom or options.insets:
             raise InputError(

@@ -71,12 +71,12 @@ class Options:
         metavar="NAME",
     )
     align: bool = option(
-        "lay the infrared source on the visible one first, by an estimate for each pair, or one for all of a video",
+        "first align the infrared source with the visible one, by an estimate for each pair, or one for a whole video",
         default=False,
     )
     motion: Motion = align_options.motion()
     rig: str | None = align_options.rig()
-    dominance: bool = option("write the dominance maps, too, as PNG of 16 bit", default=False)
+    dominance: bool = option("also write the dominance maps, as 16-bit PNG", default=False)
     format: str | None = option(
         "of pictures in a folder; PNG if left out", default=None, choices=[ending[1:] for ending in ENDINGS]
     )
@@ -87,11 +87,11 @@ class Options:
     batch_size: int = option("pairs of equal size fused together", default=1, metavar="N")
     compile: bool = option("compile the network: worth it for many images", default=False)
     allow_missing: bool = option(
-        f"where one of two sources is missing, restore the other alone; a single one is left out by {MISSING!r}",
+        f"if one of two sources is missing, restore the other alone; write {MISSING!r} for a missing file",
         default=False,
     )
     codec: str = option(
-        "of a video: h264, h265, vp9, av1, or ffv1, which loses nothing; auto: vp9 for .webm, else h264",
+        "of a video: h264, h265, vp9, av1, or ffv1 (lossless); auto: vp9 for .webm, else h264",
         default="auto",
     )
     crf: int | None = option(
@@ -158,7 +158,7 @@ def run(options: Options) -> int:
     if any(is_video(source) for source in (visible, infrared)):
         return _fuse_videos(options, visible, infrared, out, settings)
     if options.codec != "auto" or options.crf is not None:
-        raise InputError(f"--codec and --crf are for two videos; {named} are none.")
+        raise InputError(f"--codec and --crf are for two videos; {named} are not videos.")
     if visible is not None and infrared is not None and all(folders):
         jobs, problems = pair_folders(visible, infrared, out, ending, options.dominance, options.allow_missing)
     else:
@@ -255,9 +255,9 @@ def _told_of_many(report: Report, problems: list[str], out: Path) -> int:
     """Say what became of a folder."""
     sys.stdout.write(f"Fused {len(report.fused)} pair(s) to {out}")
     if report.again:
-        sys.stdout.write(f", {len(report.again)} of them anew, for other settings or changed sources")
+        sys.stdout.write(f", {len(report.again)} of them again, for other settings or changed sources")
     if report.kept:
-        sys.stdout.write(f"; {len(report.kept)} were there already")
+        sys.stdout.write(f"; {len(report.kept)} already existed")
     sys.stdout.write(".\n")
     noted = sum(1 for notes in report.notes.values() if notes)
     if noted:

@@ -21,8 +21,8 @@ class Options:
         "folder to make; name it with --data.root in place of the other. It takes 4 bytes a pixel with 8-bit files"
     )
     layout: str | None = option(
-        "how the set is arranged: llvip, msrs, m3fd, roadscene, tno, folder or a function of yours as module.function; "
-        "found out by itself if left out",
+        "how the set is arranged: llvip, msrs, m3fd, roadscene, tno, folder or your own function as module.function; "
+        "detected if left out",
         default=None,
     )
     splits: list[Split] | None = option("such as [train,val]; all that the set has if left out", default=None)
@@ -42,5 +42,5 @@ def run(options: Options) -> int:
     if written:
         print(f"Use it with --data.root {options.out}")
     else:
-        print("It was there already, with the pairs of the folder: nothing was done. Remove it to prepare it anew.")
+        print("It already existed, with the pairs of the folder: nothing was done. Remove it to prepare it again.")
     return 0

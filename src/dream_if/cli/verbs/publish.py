@@ -24,9 +24,9 @@ class Options:
     card: bool = option(
         "also write NAME.md, which is the README.md of a repository on the Hugging Face hub", default=False
     )
-    force: bool = option("write over weights of this name", default=False)
+    force: bool = option("overwrite weights of this name", default=False)
     out: str | None = option(
-        "where to; the package's own folder of weights if left out", default=None, metavar="FOLDER"
+        "folder to write to; the package's own folder of weights if left out", default=None, metavar="FOLDER"
     )
     trust_code: bool = network_options.trust_code()
 
@@ -39,7 +39,7 @@ def run(options: Options) -> int:
     """
     out = SHIPPED if options.out is None else Path(options.out).expanduser()
     if (there := out / f"{options.name}.safetensors").exists() and not options.force:
-        raise InputError(f"{there} is there already; choose another --name, or write over it with --force.")
+        raise InputError(f"{there} already exists; choose another --name, or overwrite it with --force.")
     path = publish(
         Path(options.run).expanduser(),
         options.name,

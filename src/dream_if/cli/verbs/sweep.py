@@ -44,7 +44,7 @@ class Options:
         "print the commands, and run nothing; whether their settings are right is seen when they run", default=False
     )
     preset: Sequence[str] = option(
-        "a configuration in the place of the one that the sweep's command names; give it again for more",
+        "a configuration instead of the one that the sweep's command names; repeat it for more",
         default=(),
         action="append",
         metavar="FILE",
@@ -110,7 +110,7 @@ def _run(points: Sequence[Point], workers: int, project: str) -> int:
             devices, threads = _devices(), choose_threads(processes=workers).number
             run_points(waiting, board, workers=workers, devices=devices, threads=threads, project=project)
     except KeyboardInterrupt:
-        sys.stderr.write("dream-if: stopped; the same command goes on from here.\n")
+        sys.stderr.write("dream-if: stopped; the same command continues from here.\n")
         return INTERRUPTED
     done = board.count(State.FINISHED, State.BEFORE)
     board.print(f"{done} of {len(points)} points finished; their runs are in {points[0].folder.parent}")

@@ -63,7 +63,7 @@ class Options:
     )
     out: str | None = option(
         "where the table goes as .md, .csv, .html and .png, and its scores as scores.jsonl, with which a run that "
-        "was stopped goes on; runs/tables if left out, for tables 4 and sweep the first folder of runs that is named",
+        "was stopped continues; runs/tables if left out, for tables 4 and sweep the first folder of runs that is named",
         default=None,
         metavar="FOLDER",
     )
@@ -85,7 +85,7 @@ class Options:
     weights: str = option("what {weights} in the YAML file stands for, as for dream-if fuse", default="small")
     trust_code: bool = network_options.trust_code()
     lpips_weights: str | None = option("AlexNet weights for the LPIPS metrics", default=None, metavar="FILE")
-    limit: int | None = option("so many pairs of each set, spread over its names", default=None, metavar="N")
+    limit: int | None = option("use this many pairs of each set, spread over its names", default=None, metavar="N")
     panels: int = option(
         "draw the K best and K worst images of our method, by set, condition and metric, into panels/; of "
         "table 5 K test images of each set with what was found",
@@ -93,7 +93,7 @@ class Options:
         metavar="K",
     )
     detector: str = option(
-        "of table 5: torchvision's, or the program yolo of this machine, in a process of its own",
+        "of table 5: torchvision's, or the program yolo of this machine, in a separate process",
         default=DETECTORS[0],
         choices=DETECTORS,
     )
@@ -162,7 +162,7 @@ def _from_runs(options: Options) -> None:
     search = read_search(sweeps[0]) if options.table == SWEEP and len(sweeps) == 1 else None
     if search is not None:
         if options.base is not None:
-            raise InputError(f"--base {options.base}: {sweeps[0]} is no grid, so it has no rows; leave it out.")
+            raise InputError(f"--base {options.base}: {sweeps[0]} is not a grid, so it has no rows; leave it out.")
         _deliver(points_document(search, folders), out)
         return
     lineup = rows_of_sweeps(sweeps, options.base) if options.table == SWEEP else None

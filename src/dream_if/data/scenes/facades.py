@@ -1,4 +1,4 @@
-"""Facades of a generated street: brickwork, windows and shop signs that only the visible camera tells apart."""
+"""Facades of a generated street: brickwork, windows and shop signs, which only the visible camera distinguishes."""
 
 from dataclasses import dataclass
 from functools import cache

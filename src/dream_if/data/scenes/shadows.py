@@ -1,4 +1,4 @@
-"""What objects do to the ground around them: the light they keep from it and the heat they leave on it."""
+"""What objects do to the ground around them: the light they block and the heat they leave."""
 
 from collections.abc import Iterator
 

@@ -1,9 +1,9 @@
 """The arithmetic of the metrics: pure, batched functions of grey images with levels 0..255, one value per image.
 
 Arguments are (B, 1, H, W) or (B, H, W) tensors of any dtype on any device, in the order fused, visible, infrared; the
-arithmetic is float64 whatever comes in (float32 on a device without float64, and for LPIPS). An image that is too
+arithmetic is float64 for any input (float32 on a device without float64, and for LPIPS). An image that is too
 small for a definition, holds a NaN, or has no value by the definition gets NaN. `shared_work` lets several functions
-share what they have in common.
+share common work.
 """
 
 from dream_if.metrics.functional._sharing import shared_work

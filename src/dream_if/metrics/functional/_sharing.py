@@ -1,4 +1,4 @@
-"""Work that several metrics of one batch have in common is done once."""
+"""Does work that several metrics of one batch share only once."""
 
 import functools
 from collections.abc import Callable, Hashable, Iterator
