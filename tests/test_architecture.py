@@ -37,7 +37,7 @@ ALLOWED = {
     "data": {"decoding", "errors", "machine", "pixels", "registration", "storage", "user_code"},
     "machine": {"errors"},
     "shipped": set(),
-    "user_code": {"errors"},
+    "user_code": {"errors", "shipped"},
     "dominance": {"losses", "models"},
     "task": {"baselines", "compat", "dominance", "errors", "losses", "metrics", "models"},
     "callbacks": {"errors", "figures", "messages", "pixels", "runs", "storage"},
