@@ -35,6 +35,13 @@ def test_names_become_paths() -> None:
     assert words == ["fit", "-c", paths[0], f"--config={paths[1]}", "--config", paths[2], "small"]
 
 
+def test_a_wrong_name_is_told_the_right_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--config", "smal"]) == 2
+    assert "smal: neither a file nor one of ours, which are ablation/base, " in capsys.readouterr().err
+    assert main(["sweep", "tabel4"]) == 2
+    assert "which are dominance, losses, networks, table4, table4_controls." in capsys.readouterr().err
+
+
 def test_settings_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "--config", "demo", "--config", "ablation/rd", "--print_config"]) == 0
     assert "use_ce: false" in capsys.readouterr().out

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dream_if.errors import InputError
+
 __all__ = ["PLACE", "find", "names", "with_shipped"]
 
 PACKAGE = Path(__file__).resolve().parent
@@ -22,12 +24,19 @@ def find(given: str, folder: str) -> str:
     Args:
         given: a path; ``small``; or ``experiments/small.yaml``, as files of the package name each other.
         folder: ``experiments`` or ``sweeps``.
+
+    Raises:
+        InputError: It is neither, and has no ending, so that only a name can be meant.
     """
-    if Path(given).exists():
+    if Path(given).expanduser().exists():
         return given
     name = given.removeprefix(f"{folder}/").removesuffix(".yaml")
     file = PLACE / folder / f"{name}.yaml"
-    return str(file) if file.is_file() else given
+    if file.is_file():
+        return str(file)
+    if not Path(given).suffix:
+        raise InputError(f"{given}: neither a file nor one of ours, which are {', '.join(names(folder))}.")
+    return given
 
 
 def with_shipped(args: Sequence[str]) -> list[str]:
