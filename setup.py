@@ -1,7 +1,7 @@
 """Puts experiments/ and sweeps/ into the package that is built; all else stands in pyproject.toml."""
 
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, ignore_patterns
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
@@ -15,7 +15,8 @@ class WithConfigurations(build_py):
         super().run()
         if not self.editable_mode:
             for folder in ("experiments", "sweeps"):
-                copytree(folder, Path(self.build_lib, "dream_if", folder), dirs_exist_ok=True)
+                place = Path(self.build_lib, "dream_if/configurations", folder)
+                copytree(folder, place, ignore=ignore_patterns("__pycache__"), dirs_exist_ok=True)
 
 
 setup(cmdclass={"build_py": WithConfigurations})

@@ -1,10 +1,15 @@
-"""A hook of MkDocs: README, CONTRIBUTING and CHANGELOG are pages of the site, with links that hold there."""
+"""A hook of MkDocs: README and others outside docs/ are pages of the site, with links that hold there."""
 
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = {"index.md": "README.md", "contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
+PAGES = {
+    "index.md": "README.md",
+    "contributing.md": "CONTRIBUTING.md",
+    "changelog.md": "CHANGELOG.md",
+    "sweeps.md": "sweeps/README.md",
+}
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
@@ -15,4 +20,4 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     text = (ROOT / source).read_text().replace("[Apache License 2.0](LICENSE)", "Apache License 2.0")
     for there, name in PAGES.items():
         text = text.replace(f"]({name}", f"]({there}").replace(f"](../{name}", f"]({there}")
-    return text.replace("](docs/", "](")
+    return text.replace("](docs/", "](").replace("](../docs/", "](")

@@ -35,7 +35,7 @@ def on_files(files: Files, config: Any, **_: Any) -> Files:
         text = re.sub(r"```python\n%%writefile (\S+\.(\w+))\n", lambda m: f"`{m[1]}`:\n\n```{CELLS[m[2]]}\n", text)
         for name, picture in made["outputs"].items():
             smaller = f"{name.removesuffix('.png')}.webp"
-            text = text.replace(f"({name})", f"({smaller})")
+            text = text.replace(f"![png]({name})", f"[![png]({smaller})]({smaller})")  # a click shows it larger
             files.append(File.generated(config, f"tutorials/{smaller}", content=_webp(picture)))
         page = text.replace("](../docs/", "](../")
         files.append(File.generated(config, f"tutorials/{path.stem}.md", content=page))

@@ -1,6 +1,7 @@
 """What the documentation shows can be done: every command of it parses, and the site builds without a broken link."""
 
 import importlib
+import json
 import re
 import shlex
 import subprocess
@@ -74,6 +75,10 @@ def test_the_site_builds(tmp_path: Path) -> None:
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         assert (tmp_path / f"site/tutorials/{notebook.stem}/index.html").exists()
     pages = [page.read_text() for page in (tmp_path / "site").rglob("*.html")]
+    assert not any(re.search(r"^\* ", page, flags=re.MULTILINE) for page in pages)  # a list that was not taken for one
+    found = json.loads((tmp_path / "site/search/search_index.json").read_text())["docs"]
+    for words in ("Qabf", "rig", "wandb agent"):
+        assert any(re.search(rf"\b{words}\b", entry["text"]) for entry in found)
     assert not any(re.search(r'<(script|img|link)[^>]*(src|href)="https?://(?!localhost)', page) for page in pages)
 
 

@@ -38,7 +38,7 @@ def test_the_page_has_these_files(folder: Path) -> None:
     assert {"mine.py", "mine.yaml", "table.yaml", "parts.py", "parts.yaml"} <= {path.name for path in folder.iterdir()}
 
 
-def test_every_command_of_the_page(run, folder: Path) -> None:
+def test_every_command_of_the_page(run, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     """But `export`, which takes a minute; `TestOurExamples` traces networks."""
     for block in COMMANDS.findall(PAGE):
         for line in block.splitlines():
@@ -50,6 +50,7 @@ def test_every_command_of_the_page(run, folder: Path) -> None:
             outcome = run(*shlex.split(f"{given} {small} {cpu}"))
             assert outcome.status == 0, f"{line}\n{outcome.err}"
             assert "--trust-code" in outcome.out or not given.startswith("publish")
+    assert "The network has 515 parameters" in caplog.text
     runs = folder / "runs/dream-if"
     first = json.loads((runs / "version_0/metrics.json").read_text())
     assert first["test"]["metrics"]["test/scenes/Qabf"] > 0

@@ -61,6 +61,9 @@ def test_the_citation_agrees_with_the_package_and_the_readme() -> None:
     citation = read(ROOT / "CITATION.cff")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    changes = re.findall(r"^## \[(\S+)\](?: - (\S+))?", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    assert changes[:2] == [("Unreleased", ""), (citation["version"], str(citation["date-released"]))]
+    assert f"dream_if-{citation['version']}-py3" in (ROOT / "README.md").read_text()
     paper, readme = citation["preferred-citation"], (ROOT / "README.md").read_text()
     assert f"{{{paper['title']}}}" in readme
     assert f"{{{paper['journal']}}}" in readme

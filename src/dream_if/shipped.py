@@ -3,16 +3,19 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-__all__ = ["find", "names", "with_shipped"]
+from dream_if.errors import InputError
+
+__all__ = ["PLACE", "find", "names", "with_shipped"]
 
 PACKAGE = Path(__file__).resolve().parent
-PLACES = (PACKAGE, PACKAGE.parents[1])  # installed; a checkout
+BUILT = PACKAGE / "configurations"  # where setup.py puts them; in a checkout they lie beside src
+PLACE = BUILT if BUILT.is_dir() else PACKAGE.parents[1]
 
 
 def names(folder: str) -> list[str]:
     """Names of the YAML files of ``experiments`` or ``sweeps``, such as ``ablation/rd``."""
-    files = {file.relative_to(place / folder) for place in PLACES for file in (place / folder).rglob("*.yaml")}
-    return sorted(file.with_suffix("").as_posix() for file in files)
+    files = (PLACE / folder).rglob("*.yaml")
+    return sorted(file.relative_to(PLACE / folder).with_suffix("").as_posix() for file in files)
 
 
 def find(given: str, folder: str) -> str:
@@ -21,12 +24,19 @@ def find(given: str, folder: str) -> str:
     Args:
         given: a path; ``small``; or ``experiments/small.yaml``, as files of the package name each other.
         folder: ``experiments`` or ``sweeps``.
+
+    Raises:
+        InputError: It is neither, and has no ending, so that only a name can be meant.
     """
-    if Path(given).exists():
+    if Path(given).expanduser().exists():
         return given
     name = given.removeprefix(f"{folder}/").removesuffix(".yaml")
-    files = [place / folder / f"{name}.yaml" for place in PLACES]
-    return next((str(file) for file in files if file.is_file()), given)
+    file = PLACE / folder / f"{name}.yaml"
+    if file.is_file():
+        return str(file)
+    if not Path(given).suffix:
+        raise InputError(f"{given}: neither a file nor one of ours, which are {', '.join(names(folder))}.")
+    return given
 
 
 def with_shipped(args: Sequence[str]) -> list[str]:

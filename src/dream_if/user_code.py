@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dream_if.errors import InputError
+from dream_if.shipped import PLACE
 
 __all__ = ["from_here", "imported", "instantiate"]
 
@@ -31,19 +32,17 @@ def imported(class_path: str) -> Any:
 
 @contextmanager
 def from_here() -> Iterator[None]:
-    """Modules of the current folder can be imported, after all that is installed.
+    """Modules of the current folder, and ``experiments`` of this package, can be imported, after all that is installed.
 
     The folder is named in full: what a configuration in another folder names is imported while that is the current one.
     """
-    here = str(Path.cwd())
-    added = here not in sys.path
-    if added:
-        sys.path.append(here)
+    added = [place for place in (str(Path.cwd()), str(PLACE)) if place not in sys.path]
+    sys.path.extend(added)
     try:
         yield
     finally:
-        if added:
-            sys.path.remove(here)
+        for place in added:
+            sys.path.remove(place)
 
 
 def _told(error: Exception) -> str:

@@ -61,7 +61,8 @@ class RunMetrics(Callback):
         """Say how large the network is and where everything goes."""
         count = _size(pl_module)
         place = "" if trainer.fast_dev_run else f"; this run's folder is {run_directory(trainer)}"  # type: ignore[attr-defined]  # set by a connector
-        rank_zero_info(f"The network has {count / 1e6:.2f} M parameters{place}")
+        size = f"{count / 1e6:.2f} M" if count >= 1e5 else f"{count}"
+        rank_zero_info(f"The network has {size} parameters{place}")
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget an earlier training."""

@@ -40,7 +40,7 @@ __all__ = ["Options", "run"]
 ABLATION = "4"
 SWEEP = "sweep"
 DETECTION = "5"
-DEFAULT_PLAN = "experiments/tables/demo.yaml"
+DEFAULT_PLAN = "tables/demo"
 JOURNAL = "scores.jsonl"
 
 
@@ -54,9 +54,9 @@ class Options:
         choices=["1", "2", "3", ABLATION, *TABLES[3:], SWEEP],
     )
     source: Sequence[str] = positional(
-        f"a YAML file with methods and sets ({DEFAULT_PLAN} if left out); for tables 4 and sweep one or more folders "
-        "below which the runs lie, at any depth (runs/table4, or runs/ and the name of the sweep's file), or "
-        "wandb:ENTITY/PROJECT or wandb:ENTITY/PROJECT/SWEEP for runs that W&B holds",
+        f"a YAML file with methods and sets, or the name of one of ours ({DEFAULT_PLAN} if left out); for tables 4 and "
+        "sweep one or more folders below which the runs lie, at any depth (runs/table4, or runs/ and the name of the "
+        "sweep's file), or wandb:ENTITY/PROJECT or wandb:ENTITY/PROJECT/SWEEP for runs that W&B holds",
         default=(),
         nargs="*",
         metavar="SOURCE",
@@ -122,7 +122,7 @@ def run(options: Options) -> int:
     use_threads(choose_threads(options.threads))
     device = find_device(options.device)
     plan = read_plan(
-        Path(*options.source or [DEFAULT_PLAN]).expanduser(),
+        Path(find(next(iter(options.source), DEFAULT_PLAN), "experiments")).expanduser(),
         options.table,
         data=Path(options.data).expanduser(),
         weights=options.weights,
