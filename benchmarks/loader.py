@@ -27,7 +27,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from dream_if.cli.classes import ModelParser
+from dream_if.cli.model_parser import ModelParser
 from dream_if.data import FusionDataModule, PairedImages, RandomDegradations
 from dream_if.data.datamodule import one_opencv_thread
 from dream_if.data.degradations import degrade_batch

@@ -38,8 +38,8 @@ ALLOWED = {
     "machine": {"errors"},
     "shipped": {"errors"},
     "user_code": {"errors", "shipped"},
-    "dominance": {"losses", "models"},
-    "task": {"baselines", "compat", "dominance", "errors", "losses", "metrics", "models"},
+    "dominance_statistics": {"losses", "models"},
+    "task": {"baselines", "compat", "dominance_statistics", "errors", "losses", "metrics", "models"},
     "callbacks": {"errors", "figures", "messages", "pixels", "runs", "storage"},
     "scoring": {
         "baselines",

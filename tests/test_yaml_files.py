@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dream_if.cli.classes import _names_class
+from dream_if.cli.model_parser import _names_class
 from dream_if.errors import InputError
 from dream_if.yaml_files import read_yaml
 

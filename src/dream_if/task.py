@@ -18,7 +18,7 @@ from torchmetrics import MeanMetric
 
 from dream_if.baselines import BASELINES
 from dream_if.compat import unscales_by_itself
-from dream_if.dominance import STATISTICS, ShuffledMaps, dominance_statistics
+from dream_if.dominance_statistics import STATISTICS, ShuffledMaps, dominance_statistics
 from dream_if.errors import InputError
 from dream_if.losses import ForeignLoss, FusionLoss
 from dream_if.metrics import TABLE_METRICS, find_metric, fusion_metrics
@@ -82,9 +82,9 @@ class FusionTask(LightningModule):
         final_lr: what a cosine lets it fall to by the last step, as a share of its full value.
         metrics: the metrics computed when validating and testing, as `dream_if.metrics.find_metric` takes them.
         compare: what `test` scores beside the network, on the same inputs: names of `dream_if.baselines.BASELINES`, and
-            ``shuffled``, the network with dominance maps of other images (`dream_if.dominance.ShuffledMaps`).
+            ``shuffled``, the network with maps of other images (`dream_if.dominance_statistics.ShuffledMaps`).
         dominance_statistics: when validating and testing, also log what the dominance maps say
-            (`dream_if.dominance.STATISTICS`). Takes a second pass of the network, over the clean sources.
+            (`dream_if.dominance_statistics.STATISTICS`). Takes a second pass of the network, over the clean sources.
         compile: run the network through ``torch.compile``. The first batch then takes minutes, and so does the first of
             another size, after which sizes are free; training and evaluating each pay for that. A string is one of its
             modes: "reduce-overhead" has a GPU replay whole steps, which helps where the batch is small.

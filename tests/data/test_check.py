@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from dream_if.data.alignment import Offset, estimate_shift
 from dream_if.data.check import check_pairs
 from dream_if.data.check_report import Finding, format_report
 from dream_if.data.layouts import find_pairs
 from dream_if.data.pairs import PairFiles
+from dream_if.data.shift_estimate import Offset, estimate_shift
 from dream_if.errors import InputError
 
 SHARED = Path(os.environ.get("DREAM_IF_SHARED", Path(__file__).resolve().parents[2] / "../shared"))

@@ -5,7 +5,7 @@ Everything goes into the run's own folder. No other file of the package knows a 
 
 from dream_if.callbacks.checkpoints import BestCheckpoint, LastCheckpoint, WholeCheckpoints
 from dream_if.callbacks.epoch_lines import EpochLines
-from dream_if.callbacks.folder import make_output_folder, name_project, run_directory
+from dream_if.callbacks.folder import make_parent_of_runs, name_project, run_directory
 from dream_if.callbacks.images import FusedImages, ImagePanels
 from dream_if.callbacks.records import RunConfig, RunMetrics
 from dream_if.callbacks.trackers import TrackerRecords
@@ -20,7 +20,7 @@ __all__ = [
     "RunMetrics",
     "TrackerRecords",
     "WholeCheckpoints",
-    "make_output_folder",
+    "make_parent_of_runs",
     "name_project",
     "run_directory",
 ]

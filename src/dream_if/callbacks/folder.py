@@ -7,7 +7,7 @@ from lightning.pytorch import Trainer
 
 from dream_if.storage import make_folder
 
-__all__ = ["METRICS_FILE", "make_output_folder", "name_project", "run_directory"]
+__all__ = ["METRICS_FILE", "make_parent_of_runs", "name_project", "run_directory"]
 
 METRICS_FILE = "metrics.json"
 
@@ -29,7 +29,7 @@ def name_project() -> None:
     os.environ.setdefault("WANDB_PROJECT", "dream-if")
 
 
-def make_output_folder(trainer: Trainer) -> None:
+def make_parent_of_runs(trainer: Trainer) -> None:
     """Make sure, before any work is done, that there is a folder for runs and that it can be written to.
 
     Raises:

@@ -27,11 +27,11 @@ from dream_if.callbacks import (
     RunMetrics,
     TrackerRecords,
     WholeCheckpoints,
-    make_output_folder,
+    make_parent_of_runs,
     run_directory,
 )
-from dream_if.cli.classes import ModelParser, checkpoint_network, named_classes, plain
 from dream_if.cli.launch import check_processes, set_arithmetic, set_bar, share_cores
+from dream_if.cli.model_parser import ModelParser, checkpoint_network, named_classes, plain
 from dream_if.cli.options import OneLineErrors
 from dream_if.compat import verb_settings
 from dream_if.data import FusionDataModule
@@ -245,7 +245,7 @@ class FusionCLI(LightningCLI):
         self.datamodule.setup(self.subcommand)
         if self.subcommand == "fit" and self._settings.then_test:
             self.datamodule.setup("test")
-        make_output_folder(self.trainer)
+        make_parent_of_runs(self.trainer)
 
     def _go_on(self) -> None:
         """Have a run that an agent of W&B starts again go on after its last whole epoch."""

@@ -14,11 +14,11 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from dream_if.data.alignment import Offset, estimate_shift
 from dream_if.data.check_report import CheckReport, Finding, SplitSummary
 from dream_if.data.layouts import detect_layout, locate
 from dream_if.data.own_layout import is_own, own_splits
 from dream_if.data.pairs import Image, decode_image
+from dream_if.data.shift_estimate import Offset, estimate_shift
 from dream_if.data.splits import SPLITS, Place, assign_splits
 from dream_if.decoding import alone_if_large
 from dream_if.errors import InputError
@@ -98,7 +98,7 @@ def _inspect(pair: Pair, split: str, align: bool, rig: Rig | None) -> _Facts:
         visible, infrared = images["visible"], images["infrared"]
         if rig is not None:
             try:
-                visible, infrared = rig.common(visible, infrared)
+                visible, infrared = rig.cut_to_common(visible, infrared)
             except InputError as error:
                 return _Facts([*findings, Finding("unequal_size", where, str(error))], digests=digests)
         if visible.shape[:2] == infrared.shape[:2]:

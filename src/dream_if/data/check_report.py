@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from dream_if.data.alignment import Offset
+from dream_if.data.shift_estimate import Offset
 from dream_if.data.splits import Place
 
 __all__ = ["CheckReport", "Finding", "Kind", "SplitSummary", "format_report"]

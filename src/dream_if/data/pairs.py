@@ -108,7 +108,7 @@ class PairFiles:
         visible, infrared = read_image(pair.visible, 3), read_image(pair.infrared, 1)
         if self.rig is not None:
             try:
-                visible, infrared = self.rig.common(visible, infrared)
+                visible, infrared = self.rig.cut_to_common(visible, infrared)
             except InputError as error:
                 raise InputError(f"{pair.visible}, {pair.infrared}: {error}") from error
         if visible.shape[:2] != infrared.shape[:2]:

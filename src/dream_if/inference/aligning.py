@@ -8,15 +8,13 @@ import numpy as np
 
 from dream_if.errors import InputError
 from dream_if.inference.pictures import Picture
-from dream_if.inference.writing import check_ending, write_deep, write_picture
+from dream_if.inference.writing import DEEP, check_ending, write_deep, write_picture
 from dream_if.registration.estimate import Alignment, estimate
 from dream_if.registration.motions import MOTIONS, Motion
 from dream_if.registration.rig import Rig, calibrate, read_rig
 from dream_if.registration.warp import warp
 
 __all__ = ["Aligner", "write_aligned"]
-
-DEEP = ("PNG", "TIFF")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,11 @@ from dream_if.metrics.artefacts import Clipping, Dimming, FlatNoise
 from dream_if.metrics.base import DEFAULT_CONVENTION, FusionMetric
 from dream_if.metrics.catalogue import CODES, CatalogueEntry, catalogue
 from dream_if.metrics.feature_information import FMIDCT, FMIGradient, FMIPixel, FMIWavelet
-from dream_if.metrics.fusion import (
+from dream_if.metrics.information import CrossEntropy, MutualInformation, NormalizedMutualInformation, Qncie
+from dream_if.metrics.learned import LPIPS, LPIPSInfrared, LPIPSVisible
+from dream_if.metrics.levels import luminance, quantise
+from dream_if.metrics.perception import Qcb, Qcv
+from dream_if.metrics.registry import (
     METRICS,
     TABLE_METRICS,
     FusionMetrics,
@@ -22,10 +26,6 @@ from dream_if.metrics.fusion import (
     metrics_with_convention,
     register_metric,
 )
-from dream_if.metrics.information import CrossEntropy, MutualInformation, NormalizedMutualInformation, Qncie
-from dream_if.metrics.learned import LPIPS, LPIPSInfrared, LPIPSVisible
-from dream_if.metrics.levels import luminance, quantise
-from dream_if.metrics.perception import Qcb, Qcv
 from dream_if.metrics.saliency import Q0, Qe, Qw, Qy
 from dream_if.metrics.statistics import AverageGradient, EdgeIntensity, Entropy, SpatialFrequency, StandardDeviation
 from dream_if.metrics.structure import MEFSSIM, MSSSIM, SSIM

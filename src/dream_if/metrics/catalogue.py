@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dream_if.metrics.base import DEFAULT_CONVENTION
-from dream_if.metrics.fusion import METRICS
+from dream_if.metrics.registry import METRICS
 
 __all__ = ["CODES", "CatalogueEntry", "catalogue"]
 

@@ -281,14 +281,14 @@ class DreamIF(
         fuse = self.fuse_stacked if self._compiled is None or in_tiles() else self._compiled
         fused, maps = fuse(sources.contiguous(memory_format=torch.channels_last))
         scales = [sources.shape[-1] // dominance.shape[-1] for dominance in maps]
-        halves = [
+        maps_of_sources = [
             dominance[..., : -(-height // scale), : -(-width // scale)].chunk(2)
             for scale, dominance in zip(scales, maps, strict=True)
         ]
         return FusionOutput(
             fused[..., :height, :width],
-            dominance_visible=tuple(visible_map for visible_map, _ in halves),
-            dominance_infrared=tuple(infrared_map for _, infrared_map in halves),
+            dominance_visible=tuple(visible_map for visible_map, _ in maps_of_sources),
+            dominance_infrared=tuple(infrared_map for _, infrared_map in maps_of_sources),
         )
 
     def fuse_stacked(self, sources: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -90,7 +90,7 @@ class Rig:
         self.check_sizes(visible, infrared)
         return warp(infrared, self.matrix, self.visible_size)[0]
 
-    def common(self, visible: npt.NDArray[Any], infrared: npt.NDArray[Any]) -> tuple[Any, Any]:
+    def cut_to_common(self, visible: npt.NDArray[Any], infrared: npt.NDArray[Any]) -> tuple[Any, Any]:
         """Both pictures, registered and cut to what both show.
 
         Raises:

@@ -10,7 +10,7 @@ import pandas as pd
 from dream_if.data.conditions import CLEAN
 from dream_if.metrics import TABLE_METRICS
 from dream_if.reports.ablation_runs import sort_runs
-from dream_if.reports.lineup import Lineup
+from dream_if.reports.rows_of_runs import Lineup
 from dream_if.reports.score_tables import NOISE_RAISES
 from dream_if.runs.finished import FoundRuns, Run
 from dream_if.scoring.statistics import Values, holm, paired_test

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from dream_if.errors import InputError
-from dream_if.reports.lineup import SEED, Lineup, chosen_base
 from dream_if.reports.paper import TABLE_4
+from dream_if.reports.rows_of_runs import SEED, Lineup, chosen_base
 from dream_if.runs.files import SHUFFLED
 from dream_if.runs.finished import FoundRuns, Run, refuse_differences
 from dream_if.runs.sweep_grid import expand, point_settings, read_sweep

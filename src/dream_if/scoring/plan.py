@@ -22,7 +22,7 @@ from dream_if.scoring.test_sets import SetSettings, TestSet
 from dream_if.settings import expected, from_up, read_settings
 from dream_if.yaml_files import read_yaml
 
-__all__ = ["TABLES", "CleanPairs", "CostSettings", "DetectionSettings", "TablePlan", "read_plan"]
+__all__ = ["TABLES", "CostSettings", "DetectionSettings", "TablePlan", "TableSettings", "read_plan"]
 
 DEFAULT_METRICS = {
     "2": (*TABLE_METRICS, "LPIPS"),
@@ -42,7 +42,7 @@ def _is_mapping(value: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class CleanPairs:
+class TableSettings:
     """What a table is told, by the file and by its own part of it; each table has its own further settings."""
 
     ours: Any = None
@@ -52,13 +52,13 @@ class CleanPairs:
 
 
 @dataclass(frozen=True)
-class _Corrupted(CleanPairs):
+class _Corrupted(TableSettings):
     conditions: Any = expected("a mapping from names to conditions", fits=_is_mapping)
     restore: Any = None
 
 
 @dataclass(frozen=True)
-class _Severity(CleanPairs):
+class _Severity(TableSettings):
     kinds: list[str] | None = expected(f"a list of names such as {list(KINDS[:2])}")
     levels: list[int] | None = expected("a list of whole numbers such as [1, 2, 3, 4]")
     seed: Any = None
@@ -66,12 +66,12 @@ class _Severity(CleanPairs):
 
 
 @dataclass(frozen=True)
-class _Shifts(CleanPairs):
+class _Shifts(TableSettings):
     pixels: list[int] | None = expected("a list of whole numbers such as [1, 2, 4, 8]")
 
 
 @dataclass(frozen=True)
-class CostSettings(CleanPairs):
+class CostSettings(TableSettings):
     """Efficiency.
 
     Attributes:
@@ -93,7 +93,7 @@ def _names_a_class(value: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class DetectionSettings(CleanPairs):
+class DetectionSettings(TableSettings):
     """How the detectors of Table 5 are trained.
 
     Attributes:
@@ -121,8 +121,8 @@ class DetectionSettings(CleanPairs):
     yolo: Any = expected("a mapping such as {model: yolo11n.pt}", fits=_is_mapping)
 
 
-PARTS: dict[str, type[CleanPairs]] = {
-    "1": CleanPairs,
+PARTS: dict[str, type[TableSettings]] = {
+    "1": TableSettings,
     "2": _Corrupted,
     "3": _Corrupted,
     "5": DetectionSettings,
@@ -133,7 +133,7 @@ PARTS: dict[str, type[CleanPairs]] = {
 """Table -> what it may be told."""
 
 TABLES = tuple(PARTS)
-SHARED = tuple(entry.name for entry in fields(CleanPairs))
+SHARED = tuple(entry.name for entry in fields(TableSettings))
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class TablePlan:
     conditions: tuple[Condition, ...]
     metrics: tuple[str, ...]
     missing: tuple[str, ...]
-    settings: CleanPairs
+    settings: TableSettings
 
     @property
     def on_scenes_alone(self) -> bool:
@@ -239,7 +239,7 @@ def read_plan(
     return plan
 
 
-def _settings(path: Path, table: str) -> CleanPairs:
+def _settings(path: Path, table: str) -> TableSettings:
     """The shared part of the file, with the table's own over it."""
     content = read_yaml(path)
     if not isinstance(content, Mapping) or set(content) - {*SHARED, "tables"}:
@@ -262,7 +262,7 @@ def _settings(path: Path, table: str) -> CleanPairs:
     )
 
 
-def _conditions(settings: CleanPairs, table: str) -> list[Condition]:
+def _conditions(settings: TableSettings, table: str) -> list[Condition]:
     """The conditions of a table, in its order."""
     named: Any = {}
     if isinstance(settings, _Corrupted):

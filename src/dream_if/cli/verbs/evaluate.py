@@ -12,7 +12,7 @@ from dream_if.cli.options import named_folders, option
 from dream_if.cli.progress import progress_bar
 from dream_if.machine import choose_threads
 from dream_if.metrics import DEFAULT_CONVENTION, TABLE_METRICS
-from dream_if.reports.folders import footnotes, markdown_text, tables_of, write_report
+from dream_if.reports.evaluation_report import footnotes, markdown_text, tables_of, write_report
 from dream_if.reports.table import terminal_table
 from dream_if.scoring.evaluate import Evaluation, evaluate
 from dream_if.scoring.parallel import Share, Unfinished

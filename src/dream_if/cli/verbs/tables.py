@@ -24,8 +24,8 @@ from dream_if.reports.comparison import comparison_document
 from dream_if.reports.detection import detection_document
 from dream_if.reports.document import Document
 from dream_if.reports.efficiency import efficiency
-from dream_if.reports.lineup import rows_of_sweeps
-from dream_if.reports.points import points_document, read_search
+from dream_if.reports.rows_of_runs import rows_of_sweeps
+from dream_if.reports.search_table import points_document, read_search
 from dream_if.runs.finished import find_runs
 from dream_if.runs.tracked import SCHEME, fetch_runs
 from dream_if.scoring.compare import compare_methods

@@ -49,10 +49,10 @@ from dream_if.data.degradations.compose import (
     sample_generator,
 )
 from dream_if.data.degradations.further import Haze, Jpeg, LowContrast, LowLight, OverExposure, StripeNoise
-from dream_if.data.degradations.kinds import Blur, Rain, Resize
 from dream_if.data.degradations.local import Local
 from dream_if.data.degradations.noise import GaussianNoise, PoissonNoise, SpeckleNoise
 from dream_if.data.degradations.pairs import Mixed, OneSided
+from dream_if.data.degradations.rain_blur_resize import Blur, Rain, Resize
 
 __all__ = [
     "ALL_KINDS",

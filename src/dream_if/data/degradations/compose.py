@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from dream_if.data.degradations.base import ALL_KINDS, OTHER, SOURCES, Degradation, Source, level_range
-from dream_if.data.degradations.kinds import Blur, Rain, Resize
 from dream_if.data.degradations.local import Local
 from dream_if.data.degradations.noise import GaussianNoise, PoissonNoise, SpeckleNoise
+from dream_if.data.degradations.rain_blur_resize import Blur, Rain, Resize
 from dream_if.errors import InputError
 
 __all__ = [

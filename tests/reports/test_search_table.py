@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from dream_if.errors import InputError
-from dream_if.reports.points import read_search
+from dream_if.reports.search_table import read_search
 from tests.runs.made_runs import CONFIG
 
 LR, CHOICE = "model.optimizer.init_args.lr", "model.net.kind"

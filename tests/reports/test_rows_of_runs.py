@@ -10,7 +10,7 @@ import yaml
 from scipy import stats
 
 from dream_if.errors import InputError
-from dream_if.reports.lineup import rows_of_sweeps
+from dream_if.reports.rows_of_runs import rows_of_sweeps
 from tests.reports.reading import sections
 from tests.runs.made_runs import change_config, scores_of, write_run, write_sweep
 

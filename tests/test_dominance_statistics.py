@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dream_if.dominance import STATISTICS, ShuffledMaps, dominance_statistics
+from dream_if.dominance_statistics import STATISTICS, ShuffledMaps, dominance_statistics
 from dream_if.models import DreamIF, FusionOutput
 from tests.conftest import TINY_NET
 
