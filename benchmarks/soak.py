@@ -82,7 +82,7 @@ def app(folder: Path, count: int) -> str:
                 ]
                 sliders = [turn % 5, *[0] * (levels - 1)]
                 session = f"visitor{turn}"
-                body = {"fn_index": number, "data": [*files, "rgb", "auto", "both", turn, *sliders]}
+                body = {"fn_index": number, "data": [*files, "rgb", "auto", False, False, "both", turn, *sliders]}
                 http.post("queue/join", json=body | {"session_hash": session}).raise_for_status()
                 said = http.get("queue/data", params={"session_hash": session}).text
                 if '"success":true' not in said:

@@ -51,6 +51,15 @@ class TestFuse:
         assert (read(outcome.file) == expected).all()
         assert outcome.fused.shape == (32, 40, 3)
 
+    def test_heat_in_colours(self, demo, pair, fuser):
+        outcome = demo.fuse(*pair, NONE, "rgb", "auto", palette="inferno")
+        assert (read(outcome.file) == np.asarray(dream_if.fuse(*pair, weights=fuser, palette="inferno"))).all()
+
+    def test_a_source_that_shows_too_little_is_named(self, demo, pair, uploads):
+        Image.new("L", (40, 32)).save(uploads / "black.png")
+        summary = demo.fuse(pair[0], str(uploads / "black.png"), NONE, "rgb", "auto").summary
+        assert "Note: black.png: distrusted by 1.00 of 1: its contrast is 0 of 255 levels" in summary
+
     def test_degraded_sources_are_what_is_shown_and_fused(self, demo, pair, fuser):
         sliders = Sliders({"gaussian": 3, "rain": 2}, seed=4)
         outcome = demo.fuse(*pair, sliders, "rgb", "auto")
@@ -80,9 +89,9 @@ class TestFuse:
         deep = demo.fuse(pair[0], str(uploads / "counts.tif"), sliders, "rgb", "7000,8020")
         plain = demo.fuse(*pair, sliders, "rgb", "full")
         assert np.abs(deep.fused.astype(int) - plain.fused).max() <= 1
-        assert deep.summary.count("Note: ") == 1
+        assert deep.summary.count("infrared values") == 1
         assert "Note: counts.tif: infrared values from 7000 (black) to 8020 (white)." in deep.summary
-        assert "Note: " not in plain.summary
+        assert "infrared values" not in plain.summary
 
     def test_results_do_not_overwrite_each_other(self, demo, pair):
         first, second = (demo.fuse(*pair, Sliders({"rain": level}), "rgb", "auto").file for level in (0, 4))

@@ -65,7 +65,7 @@ def test_one_fusion_at_a_time(page):
 def test_fusing_fills_every_output(page, uploads):
     files = (str(uploads / "visible.png"), str(uploads / "infrared.png"))
     pair, visible, infrared, download, summary = function(page, "fuse")(
-        *files, "rgb", "auto", False, "both", 0, *LEVELS
+        *files, "rgb", "auto", False, False, "both", 0, *LEVELS
     )
     assert [side.shape for side in pair] == [(32, 40, 3)] * 2
     assert "Dominance, visible: 0." in visible.label
@@ -76,7 +76,7 @@ def test_fusing_fills_every_output(page, uploads):
 
 def test_a_mistake_is_gradios_message_with_our_sentence(page, uploads):
     with pytest.raises(gr.Error) as error:
-        function(page, "fuse")(str(uploads / "visible.png"), None, "rgb", "auto", False, "both", 0, *LEVELS)
+        function(page, "fuse")(str(uploads / "visible.png"), None, "rgb", "auto", False, False, "both", 0, *LEVELS)
     assert error.value.message.startswith("The infrared picture is missing")
     assert error.value.print_exception is False
     with pytest.raises(gr.Error, match="seed: expected a whole number"):

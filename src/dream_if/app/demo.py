@@ -102,6 +102,7 @@ class Demo:
         colour: Colour,
         infrared_range: str,
         align: bool = False,
+        palette: str | None = None,
     ) -> Outcome:
         """Fuse two uploaded files.
 
@@ -112,6 +113,7 @@ class Demo:
             colour: ``rgb``, ``ycbcr`` or ``grey``, see `dream_if.inference.intensity.coloured`.
             infrared_range: ``auto``, ``percentile``, ``full`` or ``LOW,HIGH``, see `InfraredRange`.
             align: lay the infrared source on the visible one before all else, by an estimate.
+            palette: show heat in the colours of this map of matplotlib; None for none.
 
         Raises:
             InputError: A file is missing or no picture, sizes differ, the estimate cannot be relied on, the settings
@@ -121,23 +123,23 @@ class Demo:
             missing = "visible" if visible is None else "infrared"
             raise InputError(f"The {missing} picture is missing: upload one, or choose an example pair.")
         with self.fusing, _in_time():
-            return self._fused(visible, infrared, sliders, colour, InfraredRange.parse(infrared_range), align)
+            settings = Settings(colour, InfraredRange.parse(infrared_range), palette=palette)
+            return self._fused(visible, infrared, sliders, settings, align)
 
-    def _fused(
-        self, visible: str, infrared: str, sliders: Sliders, colour: Colour, span: InfraredRange, align: bool
-    ) -> Outcome:
+    def _fused(self, visible: str, infrared: str, sliders: Sliders, settings: Settings, align: bool) -> Outcome:
+        span = settings.infrared_range
         seen, heat = _read(visible), _read(infrared)
         if align:
             heat = Aligner("similarity")(seen, heat)
         sources = sliders.degrade(seen, "visible", span), sliders.degrade(heat, "infrared", span)
-        settings = Settings(colour, _span_after(sliders, span))
+        settings = replace(settings, infrared_range=_span_after(sliders, span))
         start = time.perf_counter()
         [fused] = fuse_pictures(self.fuser, [sources], settings, maps=self.fuser.has_dominance)
         seconds = time.perf_counter() - start
         file = Path(tempfile.mkdtemp(dir=self.folder)) / f"{Path(visible).stem}_fused.png"
         # Where the infrared source was degraded its range was told then.
         notes = (*sources[0].notes, *sources[1].notes) if sliders.degrades("infrared") else fused.notes
-        notes = (*notes, *write_picture(file, fused.picture()))
+        notes = (*notes, *map(str, fused.doubts), *write_picture(file, fused.picture()))
         return Outcome(
             visible=shown_visible(sources[0]),
             fused=shown(fused.values),

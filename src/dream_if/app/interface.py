@@ -19,6 +19,7 @@ from dream_if.storage import IMAGE_ENDINGS
 __all__ = ["build", "serve"]
 
 MOST_BYTES = 64 * 2**20  # of an uploaded file
+PALETTE = "inferno"  # of heat
 QUEUE = 16  # visitors who may wait for their turn; one fusion goes on at a time
 
 ABOUT = """\
@@ -77,7 +78,9 @@ def build(demo: Demo, examples: Sequence[Example]) -> gr.Blocks:
                         allow_custom_value=True,
                         elem_id="range",
                     )
-                align = gr.Checkbox(False, label="Align the infrared picture first", elem_id="align")
+                with gr.Row():
+                    align = gr.Checkbox(False, label="Align the infrared picture first", elem_id="align")
+                    heat = gr.Checkbox(False, label=f"Show heat in colours ({PALETTE})", elem_id="heat")
                 button = gr.Button("Fuse", variant="primary", size="lg", elem_id="fuse")
                 with gr.Accordion("Degrade the sources first", open=True):
                     with gr.Row():
@@ -123,7 +126,7 @@ def build(demo: Demo, examples: Sequence[Example]) -> gr.Blocks:
             )
         fusing: dict[str, Any] = {
             "fn": _fusing(demo),
-            "inputs": [visible, infrared, colour, span, align, *settings],
+            "inputs": [visible, infrared, colour, span, align, heat, *settings],
             "outputs": [compared, trust_visible, trust_infrared, download, summary],
             "concurrency_limit": 1,
             "concurrency_id": "network",
@@ -208,10 +211,11 @@ def _previewing(demo: Demo, source: Source) -> Callable[..., Any]:
 
 
 def _fusing(demo: Demo) -> Callable[..., Any]:
-    def fuse(visible: str | None, infrared: str | None, colour: Any, span: str, align: Any, *settings: Any) -> Any:
-        sources, seed, *levels = settings
+    def fuse(visible: str | None, infrared: str | None, colour: Any, span: str, *settings: Any) -> Any:
+        align, heat, sources, seed, *levels = settings
         with _as_message():
-            outcome = demo.fuse(visible, infrared, _sliders_at(sources, seed, levels), colour, span, bool(align))
+            sliders = _sliders_at(sources, seed, levels)
+            outcome = demo.fuse(visible, infrared, sliders, colour, span, bool(align), PALETTE if heat else None)
         return (
             (outcome.visible, outcome.fused),
             _trust("visible", outcome.dominance_visible),
