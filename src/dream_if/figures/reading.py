@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dream_if.errors import InputError
-from dream_if.figures.comparison import SceneRow
+from dream_if.figures.grid import SceneRow
 from dream_if.inference.engine import check_pair
 from dream_if.inference.intensity import InfraredRange, infrared_values, visible_values
 from dream_if.inference.pictures import read_picture

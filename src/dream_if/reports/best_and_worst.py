@@ -9,8 +9,8 @@ from torch import Tensor
 from dream_if.data.conditions import Condition
 from dream_if.figures import panel
 from dream_if.reports.score_tables import NOISE_RAISES
-from dream_if.scoring.compare import ScoredPlan
 from dream_if.scoring.pairs import ScoredPair
+from dream_if.scoring.scored_plan import ScoredPlan
 from dream_if.scoring.statistics import Values, higher_is_better, matrix
 from dream_if.storage import write_atomically
 

@@ -9,9 +9,9 @@ import pandas as pd
 import torch
 
 from dream_if.reports.score_tables import NOISE_RAISES
-from dream_if.scoring.compare import ScoredPlan
 from dream_if.scoring.engine import LPIPS_SELF
 from dream_if.scoring.plan import TablePlan
+from dream_if.scoring.scored_plan import ScoredPlan
 from dream_if.scoring.statistics import SIGNIFICANT, fewest_pairs
 
 __all__ = ["apart_note", "footnotes", "where"]

@@ -12,8 +12,8 @@ from dream_if.metrics import METRICS
 from dream_if.pixels import figure_png
 from dream_if.reports.ablation import Ablation
 from dream_if.reports.score_tables import Column, means
-from dream_if.scoring.compare import ScoredPlan
 from dream_if.scoring.evaluate import Evaluation
+from dream_if.scoring.scored_plan import ScoredPlan
 from dream_if.scoring.statistics import Values, higher_is_better, matrix
 
 __all__ = ["OTHERS", "OURS", "box_plots", "curves", "dots", "panels_of_rows", "seeds_plot", "with_direction"]

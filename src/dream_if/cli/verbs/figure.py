@@ -8,9 +8,9 @@ from pathlib import Path
 from dream_if.cli import network_options
 from dream_if.cli.options import named_folders, option
 from dream_if.errors import InputError
-from dream_if.figures.comparison import Insets, draw_comparison
 from dream_if.figures.dominance import draw_dominance, map_scene
 from dream_if.figures.drawing import check_format, missing_letters
+from dream_if.figures.grid import Insets, draw_comparison
 from dream_if.figures.reading import MOST, SOURCES, choose_pairs, read_scenes, read_sources
 from dream_if.figures.zoom import Zoom
 from dream_if.inference import load_network

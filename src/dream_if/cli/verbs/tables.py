@@ -20,17 +20,17 @@ from dream_if.reports.ablation import make_ablation
 from dream_if.reports.ablation_document import ablation_document
 from dream_if.reports.ablation_runs import expected_runs, rows_of_table4
 from dream_if.reports.best_and_worst import draw_extremes
-from dream_if.reports.comparison import comparison_document
 from dream_if.reports.detection import detection_document
 from dream_if.reports.document import Document
 from dream_if.reports.efficiency import efficiency
+from dream_if.reports.method_tables import comparison_document
 from dream_if.reports.rows_of_runs import rows_of_sweeps
 from dream_if.reports.search_table import points_document, read_search
 from dream_if.runs.finished import find_runs
 from dream_if.runs.tracked import SCHEME, fetch_runs
-from dream_if.scoring.compare import compare_methods
 from dream_if.scoring.journal import ScoreJournal
 from dream_if.scoring.plan import TABLES, TablePlan, read_plan
+from dream_if.scoring.scored_plan import score_plan
 from dream_if.scoring.statistics import per_image
 from dream_if.shipped import find
 from dream_if.storage import make_folder, write_atomically
@@ -208,9 +208,7 @@ def _compare(plan: TablePlan, out: Path, options: Options) -> None:
     device = find_device(options.device)
     weights = None if options.lpips_weights is None else Path(options.lpips_weights).expanduser()
     with progress_bar("scoring") as advance:
-        scored = compare_methods(
-            plan, ScoreJournal(out / JOURNAL), lpips_weights=weights, device=device, progress=advance
-        )
+        scored = score_plan(plan, ScoreJournal(out / JOURNAL), lpips_weights=weights, device=device, progress=advance)
     for sentence in scored.left_out:
         sys.stderr.write(f"{sentence}\n")
     document = comparison_document(scored)

@@ -26,7 +26,7 @@ from dream_if.scoring.plan import TablePlan
 from dream_if.scoring.statistics import summarise
 from dream_if.storage import cache_key, file_digest
 
-__all__ = ["ScoredPlan", "compare_methods", "usable_metrics"]
+__all__ = ["ScoredPlan", "score_plan", "usable_metrics"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def usable_metrics(asked: Sequence[str], lpips_weights: Path | None) -> tuple[tu
     return tuple(asked), ()
 
 
-def compare_methods(
+def score_plan(
     plan: TablePlan,
     journal: ScoreJournal,
     *,

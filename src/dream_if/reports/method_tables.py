@@ -19,8 +19,8 @@ from dream_if.reports.score_tables import (
     heading,
     score_table,
 )
-from dream_if.scoring.compare import ScoredPlan
 from dream_if.scoring.engine import LPIPS_SELF
+from dream_if.scoring.scored_plan import ScoredPlan
 from dream_if.scoring.statistics import compare
 
 __all__ = ["COMPARISONS", "comparison_document"]
