@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 from scipy.stats import wilcoxon
 
-from dream_if.reports.paper import TABLE_4
+from dream_if.reports.published_numbers import TABLE_4
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "table4.md"

@@ -12,9 +12,9 @@ from dream_if.metrics import (
     FusionMetric,
     find_metric,
     foreign_metrics,
-    fusion,
     fusion_metrics,
     register_metric,
+    registry,
 )
 
 IMAGES = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16), torch.rand(2, 1, 16, 16)
@@ -42,7 +42,7 @@ class Undirected(FusionMetric):
 
 @pytest.fixture(autouse=True)
 def _metrics_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fusion, "METRICS", METRICS.copy())
+    monkeypatch.setattr(registry, "METRICS", METRICS.copy())
 
 
 def test_by_its_path_it_is_computed_beside_ours() -> None:
@@ -59,10 +59,10 @@ def test_registered_it_is_known_by_its_symbol() -> None:
 
 
 def test_an_entry_point_offers_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    offered = EntryPoints([EntryPoint("spread", f"{__name__}:Spread", fusion.ENTRY_POINTS)])
-    monkeypatch.setattr(fusion, "entry_points", lambda group: offered.select(group=group))
+    offered = EntryPoints([EntryPoint("spread", f"{__name__}:Spread", registry.ENTRY_POINTS)])
+    monkeypatch.setattr(registry, "entry_points", lambda group: offered.select(group=group))
     assert "spread" in fusion_metrics(["spread"])
-    assert "spread" in fusion.METRICS
+    assert "spread" in registry.METRICS
 
 
 @pytest.mark.parametrize(

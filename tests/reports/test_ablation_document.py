@@ -15,7 +15,7 @@ from scipy import stats
 
 from dream_if.metrics import SSIM, AverageGradient
 from dream_if.models import DreamIF
-from dream_if.reports.paper import TABLE_4
+from dream_if.reports.published_numbers import TABLE_4
 from tests.reports.reading import lines_of_csv, sections
 from tests.runs.made_runs import CONFIG, METRICS, ROWS, SETS, change_config, scores_of, write_run
 

@@ -18,7 +18,7 @@ from dream_if.data.images import read_image
 from dream_if.data.scene_pairs import ScenePairs
 from dream_if.detection import runs as detection_runs
 from dream_if.detection.labels import read_labels, scene_labels
-from dream_if.reports.paper import TABLE_5
+from dream_if.reports.published_numbers import TABLE_5
 from dream_if.scoring.plan import DetectionSettings, read_plan
 
 pytestmark = [

@@ -11,10 +11,10 @@ from scipy import stats
 
 from dream_if.errors import InputError
 from dream_if.metrics import METRICS
-from dream_if.reports import folders as report
+from dream_if.reports import evaluation_report as report
 from dream_if.reports.table import number
-from dream_if.scoring.evaluate import Evaluation, EvaluationSettings
 from dream_if.scoring.image_folders import ImageFile, ImageSet
+from dream_if.scoring.scored_folders import Evaluation, EvaluationSettings
 from dream_if.scoring.statistics import fewest_pairs, holm
 from tests.scoring.made_scores import scores
 

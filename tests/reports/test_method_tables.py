@@ -13,7 +13,7 @@ from scipy import stats
 from dream_if.methods.rows import Row, make_method
 from dream_if.models import DreamIF
 from dream_if.reports.efficiency import measure
-from dream_if.reports.paper import TABLE_1, TABLE_2, TABLE_3
+from dream_if.reports.published_numbers import TABLE_1, TABLE_2, TABLE_3
 from dream_if.scoring.engine import LPIPS_SELF
 from dream_if.scoring.plan import read_plan
 

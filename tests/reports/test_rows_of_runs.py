@@ -124,6 +124,7 @@ def test_what_is_missing_or_of_no_row_is_told(run):
     change_config(Path("runs/my/4-0.01-0"), lambda config: config["data"].update(crop=64))
     assert "data.crop is 96" in run("tables", "sweep", "--sweep", "my.yaml").message
     assert "--base is for table 4" in run("tables", "1", "--base", "x").message
+    assert "--detector is for table 5; leave it out" in run("tables", "2", "--detector", "yolo").message
     assert "expected one YAML file, got a b" in run("tables", "1", "a", "b").message
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from dream_if.cli.verbs.evaluate import run
 from dream_if.metrics import METRICS, fusion_metrics
-from dream_if.scoring import engine, evaluate
+from dream_if.scoring import engine, scored_folders
 from dream_if.scoring.journal import ScoreJournal
 
 FILES = ("per_image.csv", "summary.json", "table.md", "box_plots.png")
@@ -230,7 +230,7 @@ def test_a_changed_convention_or_definition_is_computed_again(scored, computed, 
     scored()
     first = scored(convention="vifb")["methods"]["mix"]["metrics"]["AG"]["mean"]
     assert sum(count for _, count in computed) == 28
-    monkeypatch.setattr(evaluate, "package_digest", lambda _: "changed")
+    monkeypatch.setattr(scored_folders, "package_digest", lambda _: "changed")
     assert scored(convention="vifb")["methods"]["mix"]["metrics"]["AG"]["mean"] == first
     assert sum(count for _, count in computed) == 42
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dream_if.scoring.evaluate import evaluate
+from dream_if.scoring.scored_folders import evaluate
 
 SHARED = Path(os.environ.get("DREAM_IF_SHARED", Path(__file__).resolve().parents[2] / "../shared"))
 

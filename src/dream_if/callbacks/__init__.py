@@ -5,9 +5,9 @@ Everything goes into the run's own folder. No other file of the package knows a 
 
 from dream_if.callbacks.checkpoints import BestCheckpoint, LastCheckpoint, WholeCheckpoints
 from dream_if.callbacks.epoch_lines import EpochLines
-from dream_if.callbacks.folder import make_parent_of_runs, name_project, run_directory
 from dream_if.callbacks.images import FusedImages, ImagePanels
 from dream_if.callbacks.records import RunConfig, RunMetrics
+from dream_if.callbacks.run_directory import make_parent_of_runs, name_project, run_directory
 from dream_if.callbacks.trackers import TrackerRecords
 
 __all__ = [

@@ -7,7 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
-from dream_if.callbacks.folder import run_directory
+from dream_if.callbacks.run_directory import run_directory
 
 __all__ = ["EpochLines", "duration", "epoch_number"]
 

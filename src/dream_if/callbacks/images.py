@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from PIL import Image
 from torch import Tensor
 
-from dream_if.callbacks.folder import run_directory
+from dream_if.callbacks.run_directory import run_directory
 from dream_if.errors import InputError
 from dream_if.figures import panel
 from dream_if.pixels import image_png, to_8_bit

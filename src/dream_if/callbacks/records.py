@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from dream_if.callbacks.folder import METRICS_FILE, run_directory
+from dream_if.callbacks.run_directory import METRICS_FILE, run_directory
 from dream_if.messages import flat
 from dream_if.storage import write_atomically
 

@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger, MLFlowLogger, WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from dream_if.callbacks.folder import run_directory
+from dream_if.callbacks.run_directory import run_directory
 from dream_if.runs.tracked import ARTIFACT, RECORDS
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from dream_if.reports.ablation import AGAINST, RESULT, Ablation
 from dream_if.reports.ablation_runs import PLAIN
 from dream_if.reports.ablation_summary import AHEAD_P, dominance, orders, summary_notes, verdicts
 from dream_if.reports.document import Document
-from dream_if.reports.paper import TABLE_4_NOTE
 from dream_if.reports.plots import seeds_plot
+from dream_if.reports.published_numbers import TABLE_4_NOTE
 from dream_if.reports.rows_of_runs import Lineup
 from dream_if.reports.run_notes import network_size, on_scenes, parameters, settings_notes
 from dream_if.reports.score_tables import NOISE_RAISES

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dream_if.errors import InputError
-from dream_if.reports.paper import TABLE_4
+from dream_if.reports.published_numbers import TABLE_4
 from dream_if.reports.rows_of_runs import SEED, Lineup, chosen_base
 from dream_if.runs.files import SHUFFLED
 from dream_if.runs.finished import FoundRuns, Run, refuse_differences

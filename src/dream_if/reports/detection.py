@@ -15,8 +15,8 @@ from dream_if.methods.rows import Row
 from dream_if.pixels import figure_png
 from dream_if.reports.document import Document
 from dream_if.reports.footnotes import where
-from dream_if.reports.paper import TABLE_5, TABLE_5_NOTE
 from dream_if.reports.plots import OTHERS, OURS, panels_of_rows
+from dream_if.reports.published_numbers import TABLE_5, TABLE_5_NOTE
 from dream_if.reports.score_tables import Paper, paper_rows
 from dream_if.reports.table import Cell, Table, column
 

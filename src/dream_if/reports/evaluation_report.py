@@ -13,7 +13,7 @@ from dream_if.metrics import METRICS
 from dream_if.reports.plots import box_plots
 from dream_if.reports.score_tables import Column, against_table, arrow, score_table
 from dream_if.reports.table import Table, markdown_table
-from dream_if.scoring.evaluate import Evaluation
+from dream_if.scoring.scored_folders import Evaluation
 from dream_if.scoring.statistics import SIGNIFICANT, fewest_pairs, higher_is_better, per_image
 from dream_if.storage import write_atomically
 

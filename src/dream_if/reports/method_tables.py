@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dream_if.data.conditions import PAPERS_LEVEL, Condition
-from dream_if.reports import paper
+from dream_if.reports import published_numbers
 from dream_if.reports.document import Document
 from dream_if.reports.footnotes import apart_note, footnotes, where
 from dream_if.reports.plots import curves, dots
@@ -23,7 +23,7 @@ from dream_if.scoring.engine import LPIPS_SELF
 from dream_if.scoring.scored_plan import ScoredPlan
 from dream_if.scoring.statistics import compare
 
-__all__ = ["COMPARISONS", "comparison_document"]
+__all__ = ["METHOD_TABLES", "method_document"]
 
 PAPERS_SET = "LLVIP"
 PAPERS_METRIC = "LPIPS"
@@ -49,7 +49,7 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class _Comparison:
+class _MethodTable:
     """What is particular to a table.
 
     Attributes:
@@ -75,9 +75,9 @@ class _Comparison:
     printed: Mapping[tuple[str, str, str], Mapping[str, float]] = field(default_factory=dict)
 
 
-def comparison_document(scored: ScoredPlan) -> Document:
+def method_document(scored: ScoredPlan) -> Document:
     """The table of a scored plan as a document."""
-    spec = COMPARISONS[scored.plan.table]
+    spec = METHOD_TABLES[scored.plan.table]
     title = f"{spec.title}: {where(scored.plan)}"
     counted = scored.scores if spec.clean else scored.scores[~scored.scores["metric"].isin(NOISE_RAISES)]
     tests = compare(counted)
@@ -137,10 +137,10 @@ def _table1_columns(scored: ScoredPlan) -> list[Column]:
 
 
 def _table1(scored: ScoredPlan) -> Iterable[_Part]:
-    papers = _beside(scored, paper.TABLE_1)
+    papers = _beside(scored, published_numbers.TABLE_1)
     for name in scored.plan.images:
         theirs = papers.get(name)
-        rows = _rows(paper.TABLE_1[theirs], scored.metrics) if theirs else None
+        rows = _rows(published_numbers.TABLE_1[theirs], scored.metrics) if theirs else None
         title = f"{name}, {_images(scored, name)}{_below(theirs)}"
         yield _Part(name, title, _table1_columns(scored), name, rows)
 
@@ -158,7 +158,7 @@ def _table2(scored: ScoredPlan) -> Iterable[_Part]:
         for metrics, what in ((judged, about), (apart, "what noise raises")):
             if metrics:
                 columns = [Column(heading(metric), condition.name, metric) for metric in metrics]
-                rows = _rows(paper.TABLE_2, metrics) if near else None
+                rows = _rows(published_numbers.TABLE_2, metrics) if near else None
                 yield _Part(name, f"{place}, {what}", columns, place, rows)
 
 
@@ -190,7 +190,7 @@ def _table3(scored: ScoredPlan) -> Iterable[_Part]:
                 continue
             near = name in papers and metric in (PAPERS_METRIC, LPIPS_SELF) and any(kinds)
             title = f"{name}, {heading(metric)}, {_images(scored, name)}{_below(PAPERS_SET if near else None)}"
-            rows = _rows(paper.TABLE_3, kinds) if near else None
+            rows = _rows(published_numbers.TABLE_3, kinds) if near else None
             yield _Part(name, title, columns, f"{name}, {metric}", rows)
 
 
@@ -200,7 +200,7 @@ def _papers_kind(condition: Condition) -> str:
     Beside the paper's numbers belongs what both sources suffer at `PAPERS_LEVEL`, by level or by the same arguments.
     """
     kind = condition.kind or ""
-    if kind not in paper.TABLE_3[paper.OURS] or condition.source != "both":
+    if kind not in published_numbers.TABLE_3[published_numbers.OURS] or condition.source != "both":
         return ""
     return kind if condition.parts == Condition(kind=kind, level=PAPERS_LEVEL).parts else ""
 
@@ -278,47 +278,49 @@ def _shift_curves(scored: ScoredPlan, title: str) -> bytes:
     return curves(scored, panels, "pixels", title, lines=1)
 
 
-COMPARISONS = {
-    "1": _Comparison(
+METHOD_TABLES = {
+    "1": _MethodTable(
         title="Table 1, methods on clean pairs",
         parts=_table1,
         plot=lambda scored, title: dots(scored, _table1_columns(scored), title),
         plot_says="For each set and metric, the mean of each method and the middle half of its images",
         ranked=True,
         clean=True,
-        last_notes=[paper.TABLE_1_NOTE],
-        printed={(name, "clean", row): v for name, rows in paper.TABLE_1.items() for row, v in rows.items()},
+        last_notes=[published_numbers.TABLE_1_NOTE],
+        printed={
+            (name, "clean", row): v for name, rows in published_numbers.TABLE_1.items() for row, v in rows.items()
+        },
     ),
-    "2": _Comparison(
+    "2": _MethodTable(
         title="Table 2, methods on corrupted pairs",
         parts=_table2,
         plot=_table2_dots,
         plot_says="For each set, condition and metric, the mean of each method and the middle half of its images",
         ranked=True,
-        last_notes=[paper.TABLE_2_NOTE],
-        printed={(PAPERS_SET, "random", method): values for method, values in paper.TABLE_2.items()},
+        last_notes=[published_numbers.TABLE_2_NOTE],
+        printed={(PAPERS_SET, "random", method): values for method, values in published_numbers.TABLE_2.items()},
     ),
-    "3": _Comparison(
+    "3": _MethodTable(
         title="Table 3, one-stage fusion of corrupted pairs",
         parts=_table3,
         plot=_table3_dots,
         plot_says="For each set and condition, the mean of each method and the middle half of its images",
         ranked=True,
-        last_notes=[paper.TABLE_3_NOTE],
+        last_notes=[published_numbers.TABLE_3_NOTE],
         printed={
             (PAPERS_SET, kind, method): {PAPERS_METRIC: value}
-            for method, values in paper.TABLE_3.items()
+            for method, values in published_numbers.TABLE_3.items()
             for kind, value in values.items()
         },
     ),
-    "severity": _Comparison(
+    "severity": _MethodTable(
         title="Severity, from nothing (0) to level 4",
         parts=_severity,
         plot=_severity_curves,
         plot_says="For each set and kind of degradation, a curve for each method over the levels",
         first_note=_severity_note,
     ),
-    "shift": _Comparison(
+    "shift": _MethodTable(
         title="Registration, infrared image shifted",
         parts=_shift,
         plot=_shift_curves,

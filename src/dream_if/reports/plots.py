@@ -12,7 +12,7 @@ from dream_if.metrics import METRICS
 from dream_if.pixels import figure_png
 from dream_if.reports.ablation import Ablation
 from dream_if.reports.score_tables import Column, means
-from dream_if.scoring.evaluate import Evaluation
+from dream_if.scoring.scored_folders import Evaluation
 from dream_if.scoring.scored_plan import ScoredPlan
 from dream_if.scoring.statistics import Values, higher_is_better, matrix
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dream_if.reports.paper import OURS
+from dream_if.reports.published_numbers import OURS
 from dream_if.reports.table import Cell, Table, column, number, p_value
 from dream_if.scoring.statistics import chosen, higher_is_better
 

@@ -10,7 +10,7 @@ from dream_if.cli.options import read_options
 from dream_if.cli.verbs import evaluate as verb
 from dream_if.cli.verbs.evaluate import Options, run
 from dream_if.errors import InputError
-from dream_if.scoring.evaluate import evaluate
+from dream_if.scoring.scored_folders import evaluate
 
 
 def parse(folders, *more):
@@ -107,7 +107,7 @@ def test_a_device_that_is_not_there(options, monkeypatch):
     def absent(*_, **__):
         raise AssertionError("Torch not compiled with CUDA enabled")
 
-    monkeypatch.setattr("dream_if.scoring.evaluate.torch.zeros", absent)
+    monkeypatch.setattr("dream_if.scoring.scored_folders.torch.zeros", absent)
     with pytest.raises(InputError, match=r"device 'cuda': .*\(Torch not compiled with CUDA enabled\)"):
         run(options(device="cuda"))
 
@@ -134,7 +134,7 @@ def test_interrupting_says_that_it_can_go_on(options, monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dream_if.scoring.evaluate.score_groups", interrupted)
+    monkeypatch.setattr("dream_if.scoring.scored_folders.score_groups", interrupted)
     assert run(options()) == 130
     assert "the same command continues from here" in capsys.readouterr().err
     assert run(options(out=None)) == 130

@@ -14,8 +14,8 @@ from dream_if.machine import choose_threads
 from dream_if.metrics import DEFAULT_CONVENTION, TABLE_METRICS
 from dream_if.reports.evaluation_report import footnotes, markdown_text, tables_of, write_report
 from dream_if.reports.table import terminal_table
-from dream_if.scoring.evaluate import Evaluation, evaluate
 from dream_if.scoring.parallel import Share, Unfinished
+from dream_if.scoring.scored_folders import Evaluation, evaluate
 
 __all__ = ["Options", "run"]
 

@@ -23,7 +23,7 @@ from dream_if.reports.best_and_worst import draw_extremes
 from dream_if.reports.detection import detection_document
 from dream_if.reports.document import Document
 from dream_if.reports.efficiency import efficiency
-from dream_if.reports.method_tables import comparison_document
+from dream_if.reports.method_tables import method_document
 from dream_if.reports.rows_of_runs import rows_of_sweeps
 from dream_if.reports.search_table import points_document, read_search
 from dream_if.runs.finished import find_runs
@@ -40,6 +40,8 @@ __all__ = ["Options", "run"]
 ABLATION = "4"
 SWEEP = "sweep"
 DETECTION = "5"
+FROM_RUNS = (ABLATION, SWEEP)
+ONLY_FOR = {"sweep": FROM_RUNS, "base": FROM_RUNS, "detector": (DETECTION,)}  # option -> tables; others for all
 DEFAULT_PLAN = "tables/demo"
 JOURNAL = "scores.jsonl"
 
@@ -107,12 +109,10 @@ def run(options: Options) -> int:
     Raises:
         InputError: A file, set, method or run is missing or cannot be used, or the output cannot be written.
     """
-    if options.table in (ABLATION, SWEEP):
+    _refuse_idle(options)
+    if options.table in FROM_RUNS:
         _from_runs(options)
         return 0
-    for given, name in ((options.sweep, "sweep"), (options.base, "base")):
-        if given:
-            raise InputError(f"--{name} is for table {ABLATION}, the ablation, and for table {SWEEP}; leave it out.")
     if len(options.source) > 1:
         raise InputError(f"table {options.table}: expected one YAML file, got {' '.join(options.source)}.")
     for name, least in (("limit", 1), ("panels", 0)):
@@ -139,13 +139,12 @@ def run(options: Options) -> int:
     if options.table == DETECTION:
         _detect(plan, out, options)
         return 0
-    _compare(plan, out, options)
+    _score_methods(plan, out, options)
     return 0
 
 
 def _from_runs(options: Options) -> None:
     """Make Table 4, or the table of a sweep, from finished runs."""
-    _refuse_idle(options)
     sweeps = [Path(find(str(Path(path).expanduser()), "sweeps")) for path in options.sweep]
     if options.table == SWEEP and not sweeps:
         raise InputError("--sweep: table sweep needs the file of the sweep that ran the runs, such as --sweep my.yaml.")
@@ -173,14 +172,19 @@ def _from_runs(options: Options) -> None:
 
 
 def _refuse_idle(options: Options) -> None:
-    """Refuse options that a table of finished runs, which runs nothing, would not heed."""
+    """Refuse options that this table would not heed."""
     for each in fields(options):
-        given = getattr(options, each.name)
-        if each.name not in ("table", "source", "out", "sweep", "base") and given != each.default:
+        given, word = getattr(options, each.name), f"--{each.name.replace('_', '-')}"
+        tables = ONLY_FOR.get(each.name, ())
+        if each.name in ("table", "source", "out") or given in (each.default, []) or options.table in tables:
+            continue
+        if options.table in FROM_RUNS:
             raise InputError(
-                f"--{each.name.replace('_', '-')} {given}: table {options.table} reads finished runs and does not use "
-                "this; leave it out. What the runs are tested on is settled when they are run."
+                f"{word} {given}: table {options.table} reads finished runs and does not use this; leave it out. What "
+                "the runs are tested on is settled when they are run."
             )
+        if tables:
+            raise InputError(f"{word} is for {' and '.join(f'table {name}' for name in tables)}; leave it out.")
 
 
 def _detect(plan: TablePlan, out: Path, options: Options) -> None:
@@ -203,7 +207,7 @@ def _detect(plan: TablePlan, out: Path, options: Options) -> None:
     sys.stdout.write(f"Fused images with boxes, for YOLO and COCO: {results.folder}\n")
 
 
-def _compare(plan: TablePlan, out: Path, options: Options) -> None:
+def _score_methods(plan: TablePlan, out: Path, options: Options) -> None:
     """Score the methods, and write the table, the scores of single images, and panels."""
     device = find_device(options.device)
     weights = None if options.lpips_weights is None else Path(options.lpips_weights).expanduser()
@@ -211,7 +215,7 @@ def _compare(plan: TablePlan, out: Path, options: Options) -> None:
         scored = score_plan(plan, ScoreJournal(out / JOURNAL), lpips_weights=weights, device=device, progress=advance)
     for sentence in scored.left_out:
         sys.stderr.write(f"{sentence}\n")
-    document = comparison_document(scored)
+    document = method_document(scored)
     write_atomically(
         out / f"{document.name}_images.csv",
         per_image(scored.scores).to_csv(index=False, lineterminator="\n", na_rep="nan").encode(),

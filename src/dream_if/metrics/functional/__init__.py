@@ -16,6 +16,7 @@ from dream_if.metrics.functional.agreement import (
     sum_of_correlations_of_differences,
 )
 from dream_if.metrics.functional.artefacts import clipping, dimming, flat_noise
+from dream_if.metrics.functional.edges_kept_and_lost import labf, nabf, petrovic_qabf
 from dream_if.metrics.functional.feature_information import feature_mutual_information
 from dream_if.metrics.functional.information import (
     cross_entropy,
@@ -26,7 +27,6 @@ from dream_if.metrics.functional.information import (
 from dream_if.metrics.functional.learned import lpips
 from dream_if.metrics.functional.multiscale import mef_ssim, ms_ssim
 from dream_if.metrics.functional.perception import qcb, qcv
-from dream_if.metrics.functional.petrovic import labf, nabf, petrovic_qabf
 from dream_if.metrics.functional.saliency import piella_q, piella_qe, piella_qw, yang_qy
 from dream_if.metrics.functional.statistics import (
     average_gradient,

@@ -1,4 +1,4 @@
-"""Petrovic's later gradient transfer: what is preserved, lost and added as artefacts."""
+"""Edges of the sources that are kept, lost and made up (Petrovic and Xydeas 2005): QabfP, Labf and Nabf."""
 
 import math
 from typing import Literal, NamedTuple

@@ -1,4 +1,7 @@
-"""The folder of a run, ``<save_dir>/<name>/<version>`` of its first logger, whichever logger that is."""
+"""The folder of a run, ``<save_dir>/<name>/<version>`` of its first logger, whichever logger that is.
+
+It is made by whoever writes into it first: the logger, or `RunConfig` with ``config.yaml``.
+"""
 
 import os
 from pathlib import Path
