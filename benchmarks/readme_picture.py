@@ -5,6 +5,7 @@ python -m benchmarks.readme_picture docs/images/noise.jpg
 
 import io
 import sys
+from typing import Any
 
 from PIL import Image
 
@@ -16,7 +17,7 @@ from dream_if.scoring.test_sets import SetSettings, TestSet
 
 SCENES = TestSet("scenes", SetSettings(layout="scenes", count=2, size=(240, 320), seed=14))
 NOISE = Condition.of("noise", "", "gaussian", level=3)
-METHODS = {"average": Average(), "Laplacian pyramid": LaplacianPyramid(), "Dream-IF": dream_if.fuse}
+METHODS: dict[str, Any] = {"average": Average(), "Laplacian pyramid": LaplacianPyramid(), "Dream-IF": dream_if.fuse}
 
 
 def main() -> None:
