@@ -102,10 +102,13 @@ weights: $(INSTALLED)  ## train the shipped weights again, with DATA=path/to/the
 		--start_from runs/weights/small_first $(WEIGHTS_DATA)
 	$(BIN)/dream-if publish "$$(ls -td runs/weights/version_* | head -1)" --name small $(PUBLISH)
 
-models: $(INSTALLED)  ## docs/models.md, from the JSON beside each of the shipped weights
+models: $(INSTALLED)  ## docs/models.md and the cards for the hub, from the JSON of each of the shipped weights and trainings
 	mkdir -p build
 	$(BIN)/python -m benchmarks.models > build/models.md
 	mv build/models.md docs/models.md
+	for file in src/dream_if/weights/*.json; do \
+		name=$$(basename "$$file" .json); $(BIN)/python -m benchmarks.models --card $$name > src/dream_if/weights/$$name.md; \
+	done
 
 # On a busy machine add THREADS=1: ratios then come from processor time, which does not depend on who else is at work.
 gpu: $(INSTALLED)  ## what only a GPU can show, into runs/gpu: 9 minutes on a CUDA device

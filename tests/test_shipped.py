@@ -54,7 +54,7 @@ def test_a_sweep_by_name(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_plan_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tables", "1", "tables/folders"]) == 2
-    assert "tables/folders.yaml: none of its sets is there" in capsys.readouterr().err
+    assert "tables/folders.yaml: none of its sets is present" in capsys.readouterr().err
 
 
 def test_a_network_of_ours_by_its_path(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,13 @@ class Cost(NamedTuple):
     memory: int | None
 
 
-def measure(row: Row, size: tuple[int, int], repeats: int, device: torch.device) -> Cost:
+def measure(
+    row: Row,
+    size: tuple[int, int],
+    repeats: int,
+    device: torch.device,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Cost:
     """Fuse a made-up pair some times.
 
     Args:
@@ -55,6 +61,7 @@ def measure(row: Row, size: tuple[int, int], repeats: int, device: torch.device)
         size: height and width.
         repeats: how often, after one that does not count.
         device: where.
+        clock: in seconds; `time.process_time` on a busy machine.
     """
     generator = torch.Generator().manual_seed(0)
     visible, infrared = (torch.rand(1, channels, *size, generator=generator).to(device) for channels in (3, 1))
@@ -70,10 +77,10 @@ def measure(row: Row, size: tuple[int, int], repeats: int, device: torch.device)
     taken = []
     for _ in range(repeats):
         _wait(device)
-        begin = time.perf_counter()
+        begin = clock()
         once()
         _wait(device)
-        taken.append(time.perf_counter() - begin)
+        taken.append(clock() - begin)
     return Cost(_parameters(row), _operations(row, visible, infrared), statistics.median(taken), memory)
 
 
