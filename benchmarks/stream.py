@@ -52,7 +52,7 @@ def save_tiny_network(folder: Path) -> Path:
     from dream_if.models import DreamIF
 
     blocks, heads = [1, 1, 1, 1], [1, 1, 1, 1]
-    DreamIF(dim=4, num_blocks=blocks, num_refinement_blocks=1, num_heads=heads, stride=4).save_pretrained(folder)
+    DreamIF(dim=4, num_blocks=blocks, num_refinement_blocks=1, num_heads=heads, stride=2).save_pretrained(folder)
     return folder
 
 
@@ -63,7 +63,7 @@ def measure(folder: Path, seconds: float, options: Sequence[str]) -> None:
     scene = generate_scene(0, 0, (HEIGHT, WIDTH + PAN))
     infrared = np.repeat(scene.infrared[:, :, None], 3, axis=2)
     urls = [f"udp://127.0.0.1:{port}" for port in (50711, 50713)]
-    senders = []
+    senders: list[subprocess.Popen[bytes]] = []
     for name, picture, url in zip(("visible", "infrared"), (scene.visible, infrared), urls, strict=True):
         np.save(folder / f"{name}.npy", picture)
         words = ["-m", "benchmarks.stream", "--send", str(folder / f"{name}.npy"), f"{url}?pkt_size=1316"]
@@ -76,15 +76,17 @@ def measure(folder: Path, seconds: float, options: Sequence[str]) -> None:
     )
     assert fusing.stderr is not None
     assert fusing.stdout is not None
-    lines, memory, first, killed = [], [], None, 0.0
+    rates: list[float] = []
+    memory: list[float] = []
+    first, killed = None, 0.0
     try:
         for line in fusing.stderr:
-            lines.append(line.rstrip())
             print(line.rstrip(), flush=True)
-            if "fused frames a second" not in line:
+            if not (found := re.match(r"([\d.]+) fused frames a second", line)):
                 continue
             first = first or time.monotonic()
             if not killed:
+                rates.append(float(found[1]))
                 memory.append(psutil.Process(fusing.pid).memory_info().rss / 2**20)
                 if time.monotonic() - first >= seconds:
                     senders[1].kill()
@@ -93,16 +95,17 @@ def measure(folder: Path, seconds: float, options: Sequence[str]) -> None:
             sys.exit(fusing.returncode)
         ended = time.monotonic() - killed
     finally:
-        for each in (*senders, fusing):
-            each.kill()
+        for sender in senders:
+            sender.kill()
+        fusing.kill()
     print(fusing.stdout.read().rstrip())
     with av.open(str(folder / "fused.mp4")) as container:
         count = sum(1 for _ in container.decode(video=0))
-    rates = [float(found[1]) for line in lines if (found := re.match(r"([\d.]+) fused", line))]
+    half = memory[len(memory) // 2]
     print(
         f"Fused frames a second: {min(rates[1:]):.1f} to {max(rates[1:]):.1f}. Memory after the first line "
-        f"{memory[0]:.0f} MiB, at the end {memory[-1]:.0f}, at most {max(memory):.0f}. Ended {ended:.1f} s after the "
-        f"infrared sender was killed, with status {fusing.returncode}; {count} frames of the file can be decoded."
+        f"{memory[0]:.0f} MiB, at half time {half:.0f}, at the end {memory[-1]:.0f}. Ended {ended:.1f} s after "
+        f"the infrared sender was killed, with status {fusing.returncode}; {count} frames of the file can be decoded."
     )
 
 

@@ -43,9 +43,6 @@ class Live(Video):
         """No stream of sound."""
         return []
 
-    def __enter__(self) -> "Live":
-        return self
-
     def arriving(self) -> Iterator[av.VideoFrame]:
         """The frames, each as soon as it is decoded."""
         for packet in self.container.demux(self.stream):
@@ -92,16 +89,17 @@ class Source(Thread):
         """Read until the source ends or `quit` is set."""
         ended, size = "ended", None
         try:
-            with Live(self.url, self._timeout) as video:
-                for stored in video.arriving():
-                    if self.quit:
-                        break
-                    frame = Frame(stored, 0, 0, self.url)
-                    if size not in (None, frame.size):
-                        ended = "changed the size of its frames"
-                        break
-                    size = frame.size
-                    self._take(video, frame)
+            # Not closed before its last frame is gone: the writer asks it for the shape of pixels.
+            video = Live(self.url, self._timeout)
+            for stored in video.arriving():
+                if self.quit:
+                    break
+                frame = Frame(stored, 0, 0, self.url)
+                if size not in (None, frame.size):
+                    ended = "changed the size of its frames"
+                    break
+                size = frame.size
+                self._take(video, frame)
         except av.FFmpegError as error:
             ended = f"broke off ({error.strerror or error})"
         except BaseException as error:  # for the thread that waits for frames to raise
