@@ -16,7 +16,7 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from dream_if.cli.options import read_options
+from dream_if.cli.options import is_stream, read_options
 from dream_if.cli.short_help import SHORT_HELP
 from dream_if.errors import InputError, out_of_memory
 from dream_if.messages import configurations, read_configuration
@@ -98,7 +98,7 @@ def run_own(name: str, args: Sequence[str]) -> int:
     for word in args[:count]:
         if word.startswith("-"):
             break
-        if not Path(word).expanduser().exists():
+        if not is_stream(word) and not Path(word).expanduser().exists():
             raise InputError(f"{word}: {missing}")
     verb = import_module(f"dream_if.cli.verbs.{name}")
     about = (inspect.getdoc(verb.run) or "").split("\n", 1)[0]

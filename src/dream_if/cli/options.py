@@ -1,5 +1,6 @@
 """Reading the options of a verb from a dataclass whose fields are made by `option`, `positional` and `rest`."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import MISSING, field, fields
 from pathlib import Path
@@ -10,7 +11,7 @@ from jsonargparse import ArgumentParser
 from dream_if.errors import InputError
 from dream_if.messages import explain
 
-__all__ = ["OneLineErrors", "named_folders", "option", "positional", "read_options", "rest"]
+__all__ = ["OneLineErrors", "is_stream", "named_folders", "option", "positional", "read_options", "rest"]
 
 Options = TypeVar("Options")
 
@@ -90,7 +91,7 @@ def read_options(kind: type[Options], args: Sequence[str], *, prog: str, about: 
 
 def _add(parser: Parser, name: str, kind: Any, default: Any, flags: list[str] | None, how: dict[str, Any]) -> None:
     """Add one option: text as it is, other types as jsonargparse reads them; None is a default alone."""
-    kind = next((plain for plain in (str, int) if kind == plain | None), kind)
+    kind = next((plain for plain in (str, int, float) if kind == plain | None), kind)
     several = get_origin(kind) is Sequence
     if kind is not str and not several and not how.keys() & {"action", "choices"}:
         how = how | {"type": kind}
@@ -100,6 +101,11 @@ def _add(parser: Parser, name: str, kind: Any, default: Any, flags: list[str] | 
         how = how | {"required": True}
     names = [name] if flags is None else [*flags, f"--{name.replace('_', '-')}"]
     parser.add_argument(*names, **how)
+
+
+def is_stream(word: str) -> bool:
+    """Whether a source or output is a URL (``udp://``, ``pipe:0``) or a camera's device, and no file."""
+    return re.match(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:", word) is not None or word.startswith("/dev/video")
 
 
 def named_folders(given: Sequence[str]) -> dict[str, Path]:

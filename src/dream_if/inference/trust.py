@@ -69,7 +69,8 @@ class FrameDoubts:
         self._frames = 0
         self._before: dict[str, npt.NDArray[np.float32]] = {}
         self._still: Counter[str] = Counter()
-        self._found: dict[str, list[str]] = {}
+        self._found: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
 
     def add(self, sources: Mapping[str, npt.NDArray[np.float32]], doubts: Iterable[Doubt]) -> None:
         """Take up the next pair of frames.
@@ -85,15 +86,19 @@ class FrameDoubts:
             still = change[name] < STILL and max(change.values()) >= MOVES
             self._still[name] = self._still[name] + 1 if still else 0
             if self._still[name] >= FROZEN:
-                self._found.setdefault(f"{name}: frozen while the other source moves", []).append(f"{self._frames}")
+                self._count(f"{name}: frozen while the other source moves", f"{self._frames}")
         for found in doubts:
-            self._found.setdefault(f"{found.name}: distrusted", []).append(f"{self._frames} {found.by}")
+            self._count(f"{found.name}: distrusted", f"{self._frames} {found.by}")
+
+    def _count(self, what: str, frame: str) -> None:
+        self._found[what] += 1
+        self._first.setdefault(what, frame)
 
     def notes(self) -> tuple[str, ...]:
         """A sentence for each source and what is wrong with it."""
         return tuple(
-            f"{what} in {len(frames)} of {self._frames} frames, first in frame {frames[0]}"
-            for what, frames in self._found.items()
+            f"{what} in {count} of {self._frames} frames, first in frame {self._first[what]}"
+            for what, count in self._found.items()
         )
 
 

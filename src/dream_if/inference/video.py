@@ -20,7 +20,7 @@ from dream_if.inference.video_reading import Frame, Video
 from dream_if.inference.video_writing import VideoWriter, choose_codec
 from dream_if.storage import atomic_file
 
-__all__ = ["VideoReport", "fuse_videos"]
+__all__ = ["VideoReport", "by_percentiles", "check_frames", "fuse_videos", "whole_range"]
 
 MOST_SAMPLED = 16  # frames, to align by
 
@@ -127,7 +127,7 @@ def _examine(
             if one is None or other is None:
                 continue  # to the end, to tell both lengths
             if seen.number == 1:
-                _check_size(one, other, settings.aligner is not None)
+                check_frames(one, other, settings.aligner is not None)
             if settings.aligner is not None and seen.number % every == 0:
                 sample.append((one.picture(), other.picture()))
                 if len(sample) == MOST_SAMPLED:
@@ -146,7 +146,17 @@ def _examine(
         return seen.number, levels.span(), sample
 
 
-def _check_size(visible: Frame, infrared: Frame, align: bool) -> None:
+def check_frames(visible: Frame, infrared: Frame, align: bool) -> None:
+    """Take care that two frames can be fused.
+
+    Args:
+        visible: the first of its video.
+        infrared: likewise.
+        align: whether they will be aligned; then the sizes may differ.
+
+    Raises:
+        InputError: The sizes differ, or one is too small.
+    """
     if visible.size != infrared.size and not align:
         raise InputError(
             f"unequal sizes: {visible.name} is {visible.size[1]}x{visible.size[0]} but {infrared.name} is "
@@ -179,23 +189,30 @@ class _Levels:
     def add(self, frame: Frame) -> None:
         """Take up a frame, as far as that is needed."""
         self._first = self._first or frame
-        if self._by_percentiles:
+        if by_percentiles(self._wanted, self._first):
             self._counts += np.bincount(frame.picture().pixels.ravel(), minlength=2**16)
-
-    @property
-    def _by_percentiles(self) -> bool:
-        """Asked for; by default for the raw counts of a thermal camera, which are grey streams of more than 8 bit."""
-        raw = self._first is not None and self._first.grey_bits > 8
-        return self._wanted.kind in ("percentile", "shared") or (self._wanted.kind == "auto" and raw)
 
     def span(self) -> InfraredRange:
         """The range for every frame."""
         assert self._first is not None  # a video without frames is refused
-        if self._wanted.kind == "fixed":
-            return self._wanted
-        if self._by_percentiles:
-            below = np.cumsum(self._counts)
-            low, high = (float(np.searchsorted(below, below[-1] * share / 100)) for share in PERCENTILES)
-            return InfraredRange("fixed", low, max(high, low + 1))
-        bits = self._first.grey_bits
-        return InfraredRange("fixed", 0, 2**bits - 1) if bits > 8 else InfraredRange("full")
+        if not by_percentiles(self._wanted, self._first):
+            return whole_range(self._wanted, self._first)
+        below = np.cumsum(self._counts)
+        low, high = (float(np.searchsorted(below, below[-1] * share / 100)) for share in PERCENTILES)
+        return InfraredRange("fixed", low, max(high, low + 1))
+
+
+def by_percentiles(wanted: InfraredRange, first: Frame) -> bool:
+    """Whether percentiles become black and white: where that is asked for, and by default for a camera's raw counts.
+
+    Those are grey streams of more than 8 bit.
+    """
+    return wanted.kind in ("percentile", "shared") or (wanted.kind == "auto" and first.grey_bits > 8)
+
+
+def whole_range(wanted: InfraredRange, first: Frame) -> InfraredRange:
+    """The range that needs no look at the values: the fixed one, or all that the frames can hold."""
+    if wanted.kind == "fixed":
+        return wanted
+    bits = first.grey_bits
+    return InfraredRange("fixed", 0, 2**bits - 1) if bits > 8 else InfraredRange("full")

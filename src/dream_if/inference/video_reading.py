@@ -106,8 +106,9 @@ class Video:
     """A video file that is open for reading, a context manager. It is read once, from its start.
 
     Args:
-        path: the file, of any kind that FFmpeg reads. Of several video streams the main one is taken.
+        path: the file, of any kind that FFmpeg reads, or a URL as text. Of several video streams the main one is taken.
         threads: how many decode; 0 for as many as there are cores.
+        **how: more for ``av.open``.
 
     Attributes:
         time_base: seconds, the unit of `Frame.ticks`.
@@ -120,12 +121,12 @@ class Video:
         InputError: The file cannot be read, or holds no video.
     """
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
+    def __init__(self, path: Path | str, threads: int = 0, **how: Any) -> None:
         self.path = path
         self.number = 0
         self.last = self.end = Fraction(0)
         try:
-            self.container = av.open(str(path))
+            self.container = av.open(str(path), **how)
         except (av.FFmpegError, OSError) as error:
             raise InputError(
                 f"{path}: cannot be read as a video ({error.strerror or error}); it may be cut short, or not a video."

@@ -20,6 +20,9 @@ __all__ = ["CODECS", "ENDINGS", "VideoWriter", "choose_codec"]
 ENDINGS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 """File ending -> container, as FFmpeg calls it. All of them keep the time of each frame."""
 
+STREAM = ".ts"
+"""The container of what goes to a URL: one that can be read from any point on."""
+
 MATRIX_NUMBERS = {Colorspace.ITU709: 1, Colorspace.ITU601: 6, Colorspace.SMPTE240M: 7, Colorspace.BT2020: 9}  # H.273
 OF_THE_OLD_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder")
 
@@ -53,23 +56,22 @@ CODECS = {
 """Name -> codec. The factors were chosen for fused frames that look like the uncompressed ones, not for small files."""
 
 
-def choose_codec(out: Path, codec: str = "auto", crf: int | None = None) -> tuple[str, Codec, int | None]:
+def choose_codec(out: Path | str, codec: str = "auto", crf: int | None = None) -> tuple[str, Codec, int | None]:
     """Name, codec and constant rate factor for an output.
 
     Args:
-        out: the file; its ending names the container.
+        out: the file, whose ending names the container; or a URL as text, to which a transport stream goes.
         codec: one of `CODECS`, or ``auto``: VP9 for WebM, else H.264, which every player knows.
         crf: constant rate factor, None for the codec's own.
 
     Raises:
         InputError: The ending or the codec is not known, they do not go together, or the factor is out of range.
     """
-    if out.suffix.lower() not in ENDINGS:
-        raise InputError(
-            f"{out}: expected a video that ends in {', '.join(ENDINGS)}, got {out.suffix or 'no ending'!r}."
-        )
+    ending = _ending(out)
+    if isinstance(out, Path) and ending not in ENDINGS:
+        raise InputError(f"{out}: expected a video that ends in {', '.join(ENDINGS)}, got {ending or 'no ending'!r}.")
     if codec == "auto":
-        codec = "vp9" if out.suffix.lower() == ".webm" else "h264"
+        codec = "vp9" if ending == ".webm" else "h264"
     if codec not in CODECS:
         raise InputError(f"--codec: expected auto, {', '.join(CODECS)}, got {codec!r}.")
     fits = {
@@ -77,10 +79,11 @@ def choose_codec(out: Path, codec: str = "auto", crf: int | None = None) -> tupl
         ".mkv": tuple(CODECS),
         ".mp4": ("h264", "h265", "vp9", "av1"),
         ".mov": ("h264", "h265"),
+        STREAM: ("h264", "h265"),
     }
-    able = fits[out.suffix.lower()]
+    able = fits[ending]
     if codec not in able:
-        raise InputError(f"{out}: {codec} cannot be stored in {out.suffix}, but {', '.join(able)} can; .mkv takes all.")
+        raise InputError(f"{out}: {codec} cannot be stored in {ending}, but {', '.join(able)} can; .mkv takes all.")
     chosen = CODECS[codec]
     if chosen.encoder not in av.codecs_available:
         raise InputError(
@@ -93,18 +96,22 @@ def choose_codec(out: Path, codec: str = "auto", crf: int | None = None) -> tupl
     return codec, chosen, chosen.crf if crf is None else crf
 
 
+def _ending(out: Path | str) -> str:
+    return out.suffix.lower() if isinstance(out, Path) else STREAM
+
+
 class VideoWriter:
     """A video that is being written, a context manager.
 
     Args:
-        path: the file to fill.
-        out: what messages call it; its ending names the container.
+        path: the file to fill, or a URL as text.
+        out: what messages call it; the ending of a file names the container, a URL gets a transport stream.
         visible: the open visible video, whose sound, times, shape of pixels, colour matrix and titles are taken over.
         first: its first frame.
         codec: one of `CODECS`, or ``auto``.
         crf: constant rate factor, None for the codec's own.
         threads: how many encode; 0 for as many as there are cores.
-        frames: how many there will be.
+        frames: how many there will be; 0 where nobody knows.
 
     Attributes:
         notes: sentences about what players may trip over.
@@ -115,8 +122,8 @@ class VideoWriter:
 
     def __init__(
         self,
-        path: Path,
-        out: Path,
+        path: Path | str,
+        out: Path | str,
         visible: Video,
         first: Frame,
         codec: str,
@@ -138,16 +145,20 @@ class VideoWriter:
             )
         if name == "av1":
             os.environ.setdefault("SVT_LOG", "1")  # errors alone: SVT-AV1 tells its settings in twenty lines
-        self.container = av.open(str(path), "w", format=ENDINGS[out.suffix.lower()])
+        ending = _ending(out)
+        live = {"flush_packets": "1"} if ending == STREAM else {}
+        self.container = av.open(str(path), "w", format=(ENDINGS | {STREAM: "mpegts"})[ending], options=live)
         options = chosen.options | ({} if factor is None else {"crf": str(factor)})
         if name == "h265" and frames < 3:  # x265 leaves the decoding times of so few frames to chance
             options["x265-params"] += ":bframes=0"
+        if ending == STREAM:  # no frame is kept back, and who begins to watch sees a picture within a second
+            options |= {"tune": "zerolatency", "g": str(max(round(visible.rate), 1))}
         self._stream = cast(Any, self.container.add_stream(chosen.encoder, rate=visible.rate, options=options))
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, self._pixels
         context = self._stream.codec_context
         context.time_base = visible.time_base
         context.thread_count = threads
-        if name == "h265" and out.suffix.lower() in (".mp4", ".mov"):
+        if name == "h265" and ending in (".mp4", ".mov"):
             context.codec_tag = "hvc1"  # Apple's players take no other
         if shape := visible.stream.sample_aspect_ratio:
             context.sample_aspect_ratio = 1 / shape if first.quarter_turns % 2 else shape
@@ -165,7 +176,7 @@ class VideoWriter:
             sounds = ", ".join(stream.codec_context.name for stream in visible.audio) or "none"
             self.container.close()
             raise InputError(
-                f"{out}: {out.suffix} cannot hold this video with its sound ({sounds}): {error}. Name an output that "
+                f"{out}: {ending} cannot hold this video with its sound ({sounds}): {error}. Name an output that "
                 "ends in .mkv, which holds nearly everything."
             ) from error
 

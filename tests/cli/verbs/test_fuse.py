@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from dream_if.cli.verbs import fuse as verb
+from dream_if.cli import fuse_options
 from dream_if.decoding import decode
 from dream_if.inference.intensity import LUMA
 from dream_if.models import DreamIF
@@ -33,7 +33,7 @@ def fuse(run, weights, tmp_path, monkeypatch):
 @pytest.fixture
 def fuse_by_mean(run, averaging, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(verb, "make_fuser", lambda *_: averaging)
+    monkeypatch.setattr(fuse_options, "make_fuser", lambda *_: averaging)
     return lambda *args: run("fuse", *args, "--threads", "1")
 
 
@@ -329,7 +329,7 @@ class TestFolders:
 
     def test_tiles_are_made_where_memory_is_short(self, run, averaging, texture, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(verb, "make_fuser", lambda *_: averaging)
+        monkeypatch.setattr(fuse_options, "make_fuser", lambda *_: averaging)
         monkeypatch.setattr(averaging, "_pixels_at_once", lambda *_: 200 * 200)
         for name, channels, size in (("vi/a", 3, (301, 497)), ("ir/a", 1, (301, 497)), ("vi/b", 3, (20, 24)),
                                      ("ir/b", 1, (20, 24))):  # fmt: skip

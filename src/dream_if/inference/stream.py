@@ -1,0 +1,205 @@
+"""Fusing two live sources: the newest frames are paired by time, the others dropped. Needs PyAV, an extra."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+
+import av
+import numpy as np
+
+from dream_if.errors import InputError
+from dream_if.inference.engine import Settings, fuse_pictures
+from dream_if.inference.flicker import Flicker
+from dream_if.inference.fuser import Fuser
+from dream_if.inference.intensity import PERCENTILES, InfraredRange, infrared_values, visible_values
+from dream_if.inference.stream_reading import Arrived, Pairs
+from dream_if.inference.trust import FrameDoubts
+from dream_if.inference.video import by_percentiles, check_frames, whole_range
+from dream_if.inference.video_writing import VideoWriter, choose_codec
+from dream_if.storage import atomic_file
+
+__all__ = ["StreamReport", "fuse_streams"]
+
+EVERY = 5.0  # seconds between two lines
+LEVELS = 2.0  # seconds in which running percentiles make two thirds of their way to new ones
+
+
+@dataclass(frozen=True)
+class StreamReport:
+    """What became of two streams.
+
+    Attributes:
+        frames: how many were fused.
+        seconds: from the first fused frame to the last.
+        dropped: visible and infrared frames that came and were not used.
+        latency: seconds from a decoded visible frame to its fused one in the encoder: mean and largest.
+        flicker: of the fused frames.
+        stopped: a sentence that says why it ended.
+        notes: sentences about what was done on the way that a user may want to know.
+    """
+
+    frames: int
+    seconds: float
+    dropped: tuple[int, int]
+    latency: tuple[float, float]
+    flicker: Flicker
+    stopped: str
+    notes: tuple[str, ...]
+
+
+class RunningRange:
+    """The infrared range from frame to frame: fixed, or percentiles that follow the scene slowly."""
+
+    def __init__(self, wanted: InfraredRange) -> None:
+        self._wanted = wanted
+        self._ends: tuple[float, float] | None = None
+        self._when = 0.0
+
+    def over(self, arrived: Arrived) -> InfraredRange:
+        """The range for this frame, the next one in time."""
+        if self._wanted.kind == "fixed" or not by_percentiles(self._wanted, arrived.frame):
+            return whole_range(self._wanted, arrived.frame)
+        low, high = (float(end) for end in np.percentile(arrived.frame.picture().pixels, PERCENTILES))
+        if self._ends is not None:
+            share = -math.expm1(min(self._when - arrived.when, 0) / LEVELS)
+            low, high = (old + share * (new - old) for old, new in zip(self._ends, (low, high), strict=True))
+        self._ends, self._when = (low, high), arrived.when
+        return InfraredRange("fixed", low, max(high, low + 1))
+
+
+class Meter:
+    """Counts fused frames and their latency, and tells of them in a line every five seconds."""
+
+    def __init__(self, pairs: Pairs, say: Callable[[str], None]) -> None:
+        self.frames = 0
+        self.mean = self.most = 0.0
+        self._pairs, self._say = pairs, say
+        self._begin()
+
+    def _begin(self) -> None:
+        self._start, self._dropped = time.monotonic(), self._pairs.dropped
+        self._count, self._sum, self._most = 0, 0.0, 0.0
+
+    def add(self, latency: float) -> None:
+        """Take up a fused frame and the seconds that it took."""
+        self.frames += 1
+        self.mean += (latency - self.mean) / self.frames
+        self.most = max(self.most, latency)
+        self._count, self._sum, self._most = self._count + 1, self._sum + latency, max(self._most, latency)
+
+    def look(self) -> None:
+        """Say the line if it is time."""
+        if (passed := time.monotonic() - self._start) < EVERY:
+            return
+        seen, heated = (now - then for now, then in zip(self._pairs.dropped, self._dropped, strict=True))
+        delay = (
+            f"latency {1e3 * self._sum / self._count:.0f} ms, {1e3 * self._most:.0f} at most; " if self._count else ""
+        )
+        self._say(
+            f"{self._count / passed:.1f} fused frames a second; {delay}dropped {seen} visible and {heated} infrared "
+            "frames"
+        )
+        self._begin()
+
+
+@contextmanager
+def _opened(out: Path | str) -> Iterator[Path | str]:
+    """What PyAV is to open: it would hold Python's lock, and the readers, while it waits for who reads a named pipe."""
+    if isinstance(out, Path):
+        with atomic_file(out) as part:
+            yield part
+    elif Path(out).is_fifo():
+        with open(out, "wb", buffering=0) as pipe:
+            yield f"pipe:{pipe.fileno()}"
+    else:
+        yield out
+
+
+def fuse_streams(
+    fuser: Fuser,
+    visible: str,
+    infrared: str,
+    out: Path | str,
+    settings: Settings | None = None,
+    *,
+    codec: str = "auto",
+    crf: int | None = None,
+    threads: int = 0,
+    lag: float = 0.0,
+    tolerance: float | None = None,
+    timeout: float = 10.0,
+    stop: Event | None = None,
+    say: Callable[[str], None] | None = None,
+) -> StreamReport:
+    """Fuse two live sources until one of them stops.
+
+    Each is read by a thread that keeps its two newest frames, so a slow network drops frames and never falls behind.
+
+    Args:
+        fuser: network and device.
+        visible: URL, device, named pipe or ``pipe:0``; the fused video takes its times, shape of pixels and colour
+            matrix over.
+        infrared: likewise, of the same size.
+        out: file to write, whole when the streams have ended; or, as text, a URL or pipe for a transport stream.
+        settings: colours and infrared range. Percentiles follow the scene within seconds.
+        codec: ``auto``, ``h264``, ``h265``, ``vp9``, ``av1`` or ``ffv1``.
+        crf: constant rate factor of the codec, None for its own.
+        threads: how many encode; 0 for as many as there are cores.
+        lag: seconds by which infrared frames come later than visible ones of the same moment; below 0 if earlier.
+        tolerance: seconds that may lie between the frames of a pair; None for half a frame of the slower source.
+        timeout: seconds after which a silent source counts as ended.
+        stop: ends it in order once it is set, by another thread or a signal.
+        say: called every five seconds with a line about frames, latency and drops.
+
+    Raises:
+        InputError: A source cannot be opened or sends nothing, the two do not fit, the output cannot be written, or
+            memory is short.
+    """
+    settings = settings or Settings()
+    choose_codec(out, codec, crf)
+    pairs = Pairs((visible, infrared), lag, tolerance, timeout, stop or Event())
+    levels, flicker, doubts = RunningRange(settings.infrared_range), Flicker(), FrameDoubts()
+    meter = Meter(pairs, say or (lambda _: None))
+    writer, first, last, ticks = None, 0.0, 0.0, -1
+    notes: tuple[str, ...] = ()
+    try:
+        with ExitStack() as stack:
+            for pair in stack.enter_context(closing(iter(pairs))):
+                meter.look()
+                if pair is None:
+                    continue
+                seen, heated = pair
+                span = levels.over(heated)
+                source, heat = seen.frame.picture(), heated.frame.picture()
+                if writer is None:
+                    check_frames(seen.frame, heated.frame, settings.aligner is not None)
+                    path = stack.enter_context(_opened(out))
+                    writer = stack.enter_context(VideoWriter(path, out, seen.video, seen.frame, codec, crf, threads, 0))
+                    first = seen.when
+                if settings.aligner is not None:
+                    heat = settings.aligner(source, heat)
+                fused = fuse_pictures(fuser, [(source, heat)], replace(settings, infrared_range=span, aligner=None))[0]
+                shown, hot = visible_values(source), infrared_values(heat, span)[0]
+                flicker.add(fused.values, shown, hot)
+                doubts.add({visible: shown.mean(axis=2), infrared: hot}, fused.doubts)
+                last, ticks = seen.when, max(round((seen.when - first) / float(seen.video.time_base)), ticks + 1)
+                writer.add(fused.values, ticks, 0)
+                meter.add(time.monotonic() - seen.at)
+                notes = notes or fused.notes  # those of the first frame: a range that runs would give one for each
+    except av.FFmpegError as error:
+        if isinstance(out, Path):
+            raise
+        raise InputError(
+            f"{out}: cannot be written to ({error.strerror or error}); start what reads it first."
+        ) from error
+    if writer is None:
+        raise InputError(
+            f"{pairs.stopped}, and no two frames were close enough in time; allow more seconds with --tolerance."
+        )
+    notes = (*writer.notes, *notes, *doubts.notes())
+    latency = meter.mean, meter.most
+    return StreamReport(meter.frames, last - first, pairs.dropped, latency, flicker, pairs.stopped, notes)
