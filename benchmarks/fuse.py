@@ -12,6 +12,7 @@ memory is counted anew before the second fusion, which Linux alone can do.
 
 import argparse
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -148,17 +149,17 @@ def doubts(visible: Path, infrared: Path, step: int) -> None:
         "fog, 0.1 passes": lambda grey: fogged(grey, 0.1),
         "fog, 0.2 passes": lambda grey: fogged(grey, 0.2),
     }
-    found: dict[str, list[str]] = {}
+    found: Counter[str] = Counter()
     count = 0
     for seen, heat in pairs(visible, infrared, step):
         count += 1
         sides: list[tuple[Literal["visible", "infrared"], Tensor]] = [("visible", luminance(seen)), ("infrared", heat)]
         for way, change in ways.items():
             for role, grey in sides:
-                said = doubt(change(grey).clamp(0, 1)[0, 0].numpy(), role, role)
-                found.setdefault(f"{role}, {way}", []).extend([said] if said else [])
-    for what, sentences in found.items():
-        print(f"{what}: {len(sentences)} of {count} distrusted")
+                distrusted = doubt(change(grey).clamp(0, 1)[0, 0].numpy(), role, role) is not None
+                found[f"{role}, {way}"] += distrusted
+    for what, times in found.items():
+        print(f"{what}: {times} of {count} distrusted")
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ these weights are not shipped, and there is no hash. The folder `docs/data/<trai
 (`dream-if fit --config` takes it), and the scores of all images. The digit in a name is the seed.
 Scores are means over crops of 160 pixels from 145 test pairs. They do not compare with those of whole images above.
 
-Seconds are of processor time on one core of a busy AMD EPYC virtual machine, in bfloat16; all seeds of a network cost
+Seconds are of processor time on one core of a busy virtual machine, in bfloat16; all seeds of a network cost
 the same. `python -m benchmarks.models --measure docs/data/<training>` measures again.
 """
 

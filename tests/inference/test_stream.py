@@ -115,6 +115,7 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
+@pytest.mark.slow  # in real time
 class TestTwoStreams:
     def test_frames_of_one_moment_become_one(self):
         senders = Sender("v", 60), Sender("i", 60, late=0.1)
@@ -195,6 +196,7 @@ class TestWhatIsRefused:
             fuse_streams(fuser(), "v", "i", Path("f.mp4"), threads=1, timeout=2)
         assert not Path("f.mp4").exists()
 
+    @pytest.mark.slow  # in real time
     def test_frames_that_never_meet(self):
         sent(Sender("v", 40), Sender("i", 40, late=0.1))
         with pytest.raises(InputError, match="no two frames were close enough in time; allow more seconds with --tol"):
@@ -223,6 +225,7 @@ class TestWhatIsRefused:
         assert said in run("fuse", *args, "--weights", weights, *EXACT).message
 
 
+@pytest.mark.slow  # in real time
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_with_a_whole_file(run, weights, number):
     sent(Sender("v", 500), Sender("i", 500))
