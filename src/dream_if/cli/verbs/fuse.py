@@ -10,8 +10,8 @@ from threading import current_thread, main_thread
 from typing import NoReturn
 
 from dream_if.cli import network_options
-from dream_if.cli.fuse_moving import run_streams, run_videos
 from dream_if.cli.fuse_options import MISSING, Options, network, settings_of
+from dream_if.cli.fuse_videos import run_streams, run_videos
 from dream_if.cli.options import is_stream
 from dream_if.cli.progress import progress_bar
 from dream_if.errors import InputError

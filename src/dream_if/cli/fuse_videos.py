@@ -1,4 +1,4 @@
-"""`dream-if fuse` for what moves: two videos, or two live streams."""
+"""`dream-if fuse` of two videos, or of two live streams."""
 
 import signal
 import sys
