@@ -126,8 +126,9 @@ RUN_NOTEBOOK = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter-nbconvert --log-le
 build/notebooks/%.ipynb: notebooks/%.ipynb $(INSTALLED)
 	$(RUN_NOTEBOOK) --to notebook --output-dir $(@D) $<
 
-docs: $(patsubst %,build/%,$(wildcard notebooks/*.ipynb))  ## the site, into build/site, with the tutorials run; a link that leads nowhere is an error
+docs: $(patsubst %,build/%,$(wildcard notebooks/*.ipynb))  ## the site, into build/site, with the tutorials run; a link that leads nowhere and a command that does not parse are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/pytest --quiet tests/test_docs.py -k command
 
 gallery: $(INSTALLED)  ## the gallery of the site, from generated pairs or those in DATA=folder, into build/gallery
 	DATA="$(if $(DATA),$(abspath $(DATA)))" $(RUN_NOTEBOOK) --to html --template basic --no-input --output-dir build/gallery notebooks/gallery.ipynb
