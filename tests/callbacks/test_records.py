@@ -302,6 +302,7 @@ def test_validate_writes_its_metrics(run, trained: Path, workspace: Path) -> Non
         assert validated[key] == pytest.approx(fitted[key], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_point_of_a_wandb_sweep_keeps_all_its_settings(workspace: Path) -> None:
     """As `wandb agent` starts it, in a process of its own: what the sweep varies comes from a file, and is locked."""
     pytest.importorskip("wandb")

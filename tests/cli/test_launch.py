@@ -95,6 +95,7 @@ def test_one_thread_trains_in_bfloat16(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr.decode()
 
 
+@pytest.mark.slow
 def test_in_a_terminal_each_line_stands_above_the_bar(workspace: Path) -> None:
     """And the bar counts as the lines do, without v_num."""
     main, other = pty.openpty()

@@ -267,7 +267,7 @@ def test_feature_mutual_information_window_by_window(triple, feature):
 def test_the_wavelet_is_orthonormal_and_meyers():
     from dream_if.metrics.functional.feature_information import _meyer_filters
 
-    low, high = _meyer_filters()
+    low, high = (torch.tensor(taps, dtype=torch.float64) for taps in _meyer_filters())
     assert low.sum().item() == pytest.approx(math.sqrt(2), abs=1e-12)
     assert high.sum().item() == pytest.approx(0, abs=1e-12)
     for shift in range(0, 12, 2):

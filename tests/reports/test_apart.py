@@ -39,9 +39,12 @@ def test_they_are_those_that_ignore_the_sources() -> None:
     symbols = [symbol for symbol in METRICS if not symbol.startswith("LPIPS")]
     fused = torch.rand(1, 3, 180, 180, generator=generator)
     values = []
-    for _ in range(2):
+    fused[..., -1, :] = 0
+    for turn in range(2):
         metrics = fusion_metrics(symbols, per_image=True)
         sources = [torch.rand(1, channels, 180, 180, generator=generator) for channels in (3, 1)]
+        sources[0][..., :40, : 40 + 9 * turn], sources[1][..., :40, :60] = 0.9, 0.2  # a sky
+        sources[1][..., -1, : 90 * turn] = 0
         values.append({symbol: float(value) for symbol, value in metrics(fused, *sources).items()})
     one, other = values
     assert all(value == value for value in one.values()), one

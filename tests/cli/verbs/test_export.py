@@ -28,6 +28,7 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
     torch.set_num_threads(1)
 
 
+@pytest.mark.slow  # the fixture of tests/export exports both kinds, too
 def test_the_file_runs_as_the_page_says(run, net, weights, kind) -> None:
     outcome = run("export", "--weights", weights, "-o", NAMES[kind], "--format", kind, "--threads", "1")
     assert outcome.status == 0, outcome.err

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,23 +29,23 @@ def _cosine_basis(size: int, like: Tensor) -> Tensor:
 
 
 @functools.lru_cache
-def _meyer_filters() -> tuple[Tensor, Tensor]:
+def _meyer_filters() -> tuple[list[float], list[float]]:
     """Low-pass and high-pass filter of the discrete Meyer wavelet, sampled from its spectrum and cut to 62 taps.
 
     The spectrum is 1 up to pi / 3, falls as cos(pi / 2 nu(3 w / pi - 1)) with nu(x) = x^4 (35 - 84 x + 70 x^2 - 20 x^3)
     and is 0 from 2 pi / 3 (Daubechies, "Ten Lectures on Wavelets", section 4.2).
     """
     samples = 4096
-    angle = (2 * math.pi * torch.fft.fftfreq(samples, dtype=torch.float64)).abs()
-    x = (3 * angle / math.pi - 1).clamp(0, 1)
-    spectrum = math.sqrt(2) * torch.cos(math.pi / 2 * x**4 * (35 - 84 * x + 70 * x**2 - 20 * x**3))
-    low = torch.fft.fftshift(torch.fft.ifft(spectrum).real)[samples // 2 - 31 : samples // 2 + 31]
+    angle = np.abs(2 * math.pi * np.fft.fftfreq(samples))
+    x = (3 * angle / math.pi - 1).clip(0, 1)
+    spectrum = math.sqrt(2) * np.cos(math.pi / 2 * x**4 * (35 - 84 * x + 70 * x**2 - 20 * x**3))
+    low = np.fft.fftshift(np.fft.ifft(spectrum).real)[samples // 2 - 31 : samples // 2 + 31]
     # What the cut takes is given back in proportion, so that a flat image has nothing in the high band.
     low[::2] *= math.sqrt(0.5) / low[::2].sum()
     low[1::2] *= math.sqrt(0.5) / low[1::2].sum()
-    signs = torch.ones(62, dtype=torch.float64)
-    signs[::2] = -1
-    return low, low.flip(0) * signs
+    high = low[::-1].copy()
+    high[::2] *= -1
+    return low.tolist(), high.tolist()  # no tensors: one that is kept would belong to the mode it was made in
 
 
 def _wavelet_basis(size: int, like: Tensor) -> Tensor:
@@ -57,7 +58,7 @@ def _wavelet_basis(size: int, like: Tensor) -> Tensor:
     position = torch.where(position < size, position, 2 * size - 1 - position)
     basis = torch.zeros(2, rows, size, dtype=torch.float64)
     for band, band_taps in zip(basis, (low, high), strict=True):
-        band.scatter_add_(1, position, band_taps.expand(rows, taps))
+        band.scatter_add_(1, position, torch.tensor(band_taps, dtype=torch.float64).expand(rows, taps))
     return basis.flatten(0, 1).to(like)
 
 
