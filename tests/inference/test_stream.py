@@ -277,17 +277,15 @@ def test_percentiles_follow_without_a_jump():
         def __init__(self, high):
             self.high = high
 
-        def picture(self):
-            return self
-
         @property
         def pixels(self):
             return np.linspace(1000, self.high, 5000, dtype=np.uint16)
 
     levels = RunningRange(InfraredRange())
-    found = [levels.over(Arrived(None, Raw(2000 if at < 25 else 9000), at / 25, 0)).high for at in range(300)]
+    frames = [Raw(2000 if at < 25 else 9000) for at in range(300)]
+    found = [levels.over(Arrived(None, frame, at / 25, 0), frame).high for at, frame in enumerate(frames)]
     assert found[24] == pytest.approx(2000, abs=2)
     assert np.diff(found).min() >= 0
     assert np.diff(found).max() < 7000 * 0.03
     assert found[-1] == pytest.approx(9000, rel=0.02)
-    assert str(RunningRange(InfraredRange.parse("3,7")).over(Arrived(None, Raw(9), 0, 0))) == "3,7"
+    assert str(RunningRange(InfraredRange.parse("3,7")).over(Arrived(None, Raw(9), 0, 0), Raw(9))) == "3,7"

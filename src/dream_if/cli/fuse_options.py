@@ -10,6 +10,7 @@ from dream_if.inference.engine import Settings
 from dream_if.inference.fuser import Fuser, Precision, check_depth
 from dream_if.inference.intensity import COLOURS, Colour, InfraredRange
 from dream_if.inference.writing import ENDINGS
+from dream_if.machine import Threads, choose_threads, use_threads
 from dream_if.registration.motions import Motion
 
 __all__ = ["MISSING", "Options", "network", "settings_of"]
@@ -105,9 +106,11 @@ def settings_of(options: Options) -> Settings:
     return Settings(options.colour, span, None if how is None else Aligner(how), options.palette)
 
 
-def network(options: Options) -> Fuser:
-    """The network where and how it is to compute."""
-    return make_fuser(
+def network(options: Options) -> tuple[Fuser, Threads]:
+    """The network where and how it is to compute, and the threads that do, which are set."""
+    threads = choose_threads(options.threads)
+    use_threads(threads)
+    fuser = make_fuser(
         options.weights,
         options.device,
         check_depth(options.depth, options.precision),
@@ -115,3 +118,4 @@ def network(options: Options) -> Fuser:
         options.compile,
         options.trust_code,
     )
+    return fuser, threads

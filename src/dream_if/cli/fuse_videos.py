@@ -17,7 +17,6 @@ from dream_if.inference.folders import (
     is_video,
     pair_files,
 )
-from dream_if.machine import choose_threads, use_threads
 
 __all__ = ["run_streams", "run_videos"]
 
@@ -52,9 +51,7 @@ def run_videos(options: Options, visible: Path | None, infrared: Path | None, ou
         raise InputError(f"{visible or MISSING} and {infrared or MISSING}: one is a video and one is not; give two.")
     _refuse_what_is_for_pictures(options)
     out = pair_files(visible, infrared, out, ".mp4", dominance=False).out
-    threads = choose_threads(options.threads)
-    use_threads(threads)
-    fuser = network(options)
+    fuser, threads = network(options)
     sys.stderr.write(f"Fusing two videos {network_options.where(fuser, threads)}\n")
     with progress_bar("fused") as advance:
         report = fuse_videos(
@@ -101,9 +98,7 @@ def run_streams(options: Options) -> int:
     if timeout <= 0 or (options.tolerance is not None and options.tolerance < 0):
         raise InputError("--timeout must be above 0 seconds, and --tolerance 0 or more.")
     settings = settings_of(options)
-    threads = choose_threads(options.threads)
-    use_threads(threads)
-    fuser = network(options)
+    fuser, threads = network(options)
     sys.stderr.write(f"Fusing two streams {network_options.where(fuser, threads)}; Ctrl-C ends it\n")
     with _signals_set(Event()) as stop:
         report = fuse_streams(

@@ -16,6 +16,7 @@ from dream_if.inference.engine import Settings, fuse_pictures
 from dream_if.inference.flicker import Flicker
 from dream_if.inference.fuser import Fuser
 from dream_if.inference.intensity import PERCENTILES, InfraredRange, infrared_values, visible_values
+from dream_if.inference.pictures import Picture
 from dream_if.inference.stream_reading import Arrived, Pairs
 from dream_if.inference.trust import FrameDoubts
 from dream_if.inference.video import by_percentiles, check_frames, whole_range
@@ -59,11 +60,11 @@ class RunningRange:
         self._ends: tuple[float, float] | None = None
         self._when = 0.0
 
-    def over(self, arrived: Arrived) -> InfraredRange:
-        """The range for this frame, the next one in time."""
+    def over(self, arrived: Arrived, heat: Picture) -> InfraredRange:
+        """The range for this frame, the next one in time, and its picture."""
         if self._wanted.kind == "fixed" or not by_percentiles(self._wanted, arrived.frame):
             return whole_range(self._wanted, arrived.frame)
-        low, high = (float(end) for end in np.percentile(arrived.frame.picture().pixels, PERCENTILES))
+        low, high = (float(end) for end in np.percentile(heat.pixels, PERCENTILES))
         if self._ends is not None:
             share = -math.expm1(min(self._when - arrived.when, 0) / LEVELS)
             low, high = (old + share * (new - old) for old, new in zip(self._ends, (low, high), strict=True))
@@ -173,8 +174,8 @@ def fuse_streams(
                 if pair is None:
                     continue
                 seen, heated = pair
-                span = levels.over(heated)
                 source, heat = seen.frame.picture(), heated.frame.picture()
+                span = levels.over(heated, heat)
                 if writer is None:
                     check_frames(seen.frame, heated.frame, settings.aligner is not None)
                     path = stack.enter_context(_opened(out))

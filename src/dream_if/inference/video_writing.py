@@ -155,7 +155,6 @@ class VideoWriter:
             options |= {"tune": "zerolatency", "g": str(max(round(visible.rate), 1))}
         self._stream = cast(Any, self.container.add_stream(chosen.encoder, rate=visible.rate, options=options))
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, self._pixels
-        self._encoder = chosen.encoder
         context = self._stream.codec_context
         context.time_base = visible.time_base
         context.thread_count = threads
@@ -180,6 +179,8 @@ class VideoWriter:
                 f"{out}: {ending} cannot hold this video with its sound ({sounds}): {error}. Name an output that "
                 "ends in .mkv, which holds nearly everything."
             ) from error
+        if name == "av1":
+            _take_turns()
 
     def __enter__(self) -> "VideoWriter":
         return self
@@ -190,7 +191,6 @@ class VideoWriter:
         if kind is None:
             self.container.mux(self._stream.encode())
         self.container.close()
-        self._take_turns()
 
     def add_sound(self, packet: Any) -> None:
         """Write a packet of sound of the visible video as it is."""
@@ -216,11 +216,11 @@ class VideoWriter:
         frame.color_primaries, frame.color_trc = self._first.stored.color_primaries, self._first.stored.color_trc
         frame.pts, frame.time_base, frame.duration = ticks, self._time_base, duration
         self.container.mux(self._stream.encode(frame))
-        self._take_turns()
 
-    def _take_turns(self) -> None:
-        """Undo what SVT-AV1 does if root runs it: all threads of the process go before all others of the machine."""
-        tasks = Path("/proc/self/task")
-        if self._encoder == "libsvtav1" and tasks.is_dir() and os.sched_getscheduler(0) == os.SCHED_FIFO:
-            for task in tasks.iterdir():
-                os.sched_setscheduler(int(task.name), os.SCHED_OTHER, os.sched_param(0))
+
+def _take_turns() -> None:
+    """Undo what SVT-AV1 does if root runs it: all threads of the process go before all others of the machine."""
+    tasks = Path("/proc/self/task")
+    if tasks.is_dir() and os.sched_getscheduler(0) == os.SCHED_FIFO:
+        for task in tasks.iterdir():
+            os.sched_setscheduler(int(task.name), os.SCHED_OTHER, os.sched_param(0))

@@ -27,7 +27,6 @@ from dream_if.inference.folders import (
 )
 from dream_if.inference.weights import digest
 from dream_if.inference.writing import check_ending
-from dream_if.machine import choose_threads, use_threads
 from dream_if.storage import make_folder
 
 __all__ = ["Options", "run"]
@@ -91,9 +90,7 @@ def run(options: Options) -> int:
             raise InputError(f"--format is for pictures in a folder; the ending of {out} names its format.")
         jobs, problems = [pair_files(visible, infrared, out, ending, options.dominance)], []
     check_ending(jobs[0].out, options.depth)
-    threads = choose_threads(options.threads)
-    use_threads(threads)
-    fuser = network(options)
+    fuser, threads = network(options)
     if options.dominance and not fuser.has_dominance:
         raise InputError(f"--dominance: the network of {options.weights} has no dominance maps.")
     sys.stderr.write(f"Fusing {len(jobs)} pair(s) {network_options.where(fuser, threads)}\n")
