@@ -42,11 +42,11 @@ class TestBothFrontDoors:
         [
             ("test", ("gaussian",)),
             ("predict", ("rain", "--level", 4, "--degrade", "visible", "--seed", 7)),
-            ("test", ("haze+jpeg", "--level", "[2, 4]", "--seed", 2)),
+            pytest.param("test", ("haze+jpeg", "--level", "[2, 4]", "--seed", 2), marks=pytest.mark.slow),
             ("test", ("random", "--seed", 3)),
-            ("test", ("local+haze+gaussian", "--level", "[3, 4]")),
+            pytest.param("test", ("local+haze+gaussian", "--level", "[3, 4]"), marks=pytest.mark.slow),
             ("test", ("local+random", "--degrade", "one", "--seed", 5)),
-            ("predict", ("gaussian", "--degrade", "one")),
+            pytest.param("predict", ("gaussian", "--degrade", "one"), marks=pytest.mark.slow),
             ("test", ("shift", "--arguments", "{pixels: 4}")),
         ],
     )

@@ -66,6 +66,7 @@ class Sender(threading.Thread):
 
     def __init__(self, url: str, count: int, *, size=(32, 48), hold=0.0, late=0.0, every=1) -> None:
         super().__init__(daemon=True)
+        url = os.path.abspath(url) if os.path.exists(url) else url  # a late one starts when its test may have failed
         self.url, self.count, self.size, self.hold, self.late, self.every = url, count, size, hold, late, every
 
     def run(self) -> None:

@@ -130,6 +130,21 @@ class TestTimesAndSound:
             fused("f.webm")
         assert not list(Path().glob("*f.webm*"))
 
+    def test_a_title_in_another_alphabet(self):
+        write(Path("named.mp4"), frames_of(VISIBLE, 3))
+        with av.open("named.mp4") as source, av.open("v.mkv", "w") as container:
+            stream = container.add_stream_from_template(source.streams.video[0])
+            container.metadata["title"] = "caf\u00e9"
+            for packet in source.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    container.mux(packet)
+        old = Path("v.mkv").read_bytes()
+        Path("v.mkv").write_bytes(old.replace("caf\u00e9".encode(), b"caf\xe9\xff"))  # no UTF-8
+        assert Path("v.mkv").read_bytes() != old
+        write(Path("i.mkv"), frames_of(VISIBLE, 3))
+        assert len(fused("f.mkv")) == 3
+
     def test_batches(self):
         for name, colour in (("v", VISIBLE), ("i", 70)):
             write(Path(f"{name}.mp4"), frames_of(colour, 7))

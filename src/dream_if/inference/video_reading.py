@@ -126,7 +126,7 @@ class Video:
         self.number = 0
         self.last = self.end = Fraction(0)
         try:
-            self.container = av.open(str(path), **how)
+            self.container = av.open(str(path), metadata_errors="replace", **how)  # titles need not be in UTF-8
         except (av.FFmpegError, OSError) as error:
             raise InputError(
                 f"{path}: cannot be read as a video ({error.strerror or error}); it may be cut short, or not a video."
