@@ -63,6 +63,7 @@ def run_videos(options: Options, visible: Path | None, infrared: Path | None, ou
             codec=options.codec,
             crf=options.crf,
             batch_size=options.batch_size,
+            temporal=options.temporal,
             threads=threads.number,
             progress=advance,
         )
@@ -109,6 +110,7 @@ def run_streams(options: Options) -> int:
             settings,
             codec=options.codec,
             crf=options.crf,
+            temporal=options.temporal,
             threads=threads.number,
             lag=options.lag or 0.0,
             tolerance=options.tolerance,
