@@ -21,7 +21,7 @@ from dream_if.inference.video_reading import Frame, Video
 from dream_if.inference.video_writing import VideoWriter, choose_codec
 from dream_if.storage import atomic_file
 
-__all__ = ["VideoReport", "by_percentiles", "check_frames", "fuse_videos", "whole_range"]
+__all__ = ["VideoReport", "by_percentiles", "check_frames", "examine", "first_frame", "fuse_videos", "whole_range"]
 
 MOST_SAMPLED = 16  # frames, to align by
 
@@ -77,13 +77,13 @@ def fuse_videos(
     settings = settings or Settings()
     choose_codec(out, codec, crf)
     smoother = Smoother(temporal)
-    frames, span, sample = _examine(visible, infrared, settings, threads)
+    frames, span, sample = examine(visible, infrared, settings, threads)
     aligner = None if settings.aligner is None else settings.aligner.fixed(sample)
     settings = replace(settings, infrared_range=span, aligner=None)
     flicker, doubts = Flicker(), FrameDoubts()
     notes: dict[str, None] = {}
     with Video(visible, threads) as seen, Video(infrared, threads) as heated, atomic_file(out) as part:
-        first = _first(visible, threads)
+        first = first_frame(visible, threads)
         with VideoWriter(part, out, seen, first, codec, crf, threads, frames) as writer:
             pairs = zip(seen.frames(writer.add_sound), heated.frames(), strict=True)
             done = 0
@@ -105,16 +105,22 @@ def fuse_videos(
     return VideoReport(frames, flicker, (*writer.notes, *notes, *doubts.notes(), *smoother.notes()))
 
 
-def _first(path: Path, threads: int) -> Frame:
-    """The first frame: the writer wants to know it before the sound of the same file is met."""
+def first_frame(path: Path, threads: int = 0) -> Frame:
+    """The first frame of a video: the writer wants to know it before the sound of the same file is met."""
     with Video(path, threads) as video:
         return next(video.frames())
 
 
-def _examine(
-    visible: Path, infrared: Path, settings: Settings, threads: int
+def examine(
+    visible: Path, infrared: Path, settings: Settings, threads: int = 0
 ) -> tuple[int, InfraredRange, list[tuple[Picture, Picture]]]:
-    """Decode both videos to their ends, side by side.
+    """Decode two videos to their ends, side by side.
+
+    Args:
+        visible: video.
+        infrared: video of the same length and times, and of the same size unless it is to be aligned.
+        settings: infrared range, and whether to align.
+        threads: how many decode; 0 for as many as there are cores.
 
     Returns:
         The number of frames; the infrared range with percentiles and types resolved, so that it is one and the same
