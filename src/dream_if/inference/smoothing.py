@@ -20,10 +20,10 @@ OUTSIDE = (2.0,) * 4  # where the frame before shows nothing: far from every val
 class Smoother:
     """Mixes each fused frame with the ones before it wherever the picture stays the same.
 
-    F is the new frame, and M the smoothed frame before it, shifted by whole pixels as the camera pans.
-    The smoothed frame is F + w (M - F). At each pixel w = strength x exp(-e / SAME^2), where e is the mean square of
-    M - F around the pixel. So changes of a few grey levels average out, and larger ones, such as things that move, are
-    shown at once. Where nearly everything changes, the scene was cut, and the new frame is shown as it is.
+    F is the new frame, and M the smoothed frame before it, shifted by whole pixels as the camera pans. The smoothed
+    frame is F + w (M - F). At each pixel w = strength x exp(-e / SAME^2), where e is the mean square of M - F around
+    the pixel. So changes of a few grey levels average out, and larger ones, such as things that move, are shown at
+    once. Where nearly everything changes, the scene was cut, and the new frame is shown as it is.
 
     Args:
         strength: the share of the frames before, 0 to below 1; with 0.8 a mean over about 5 frames.
