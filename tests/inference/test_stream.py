@@ -170,6 +170,12 @@ class TestTwoStreams:
         assert apart(seen, heated) <= 1
         assert len(seen) == report.frames > 10
 
+    def test_smoothed_over_time(self):
+        sent(Sender("v", 60), Sender("i", 60))
+        report = fuse_streams(fuser(), "v", "i", Path("f.mp4"), threads=1, temporal=0.5)
+        assert len(numbers("f.mp4")[0]) == report.frames > 10
+        assert any("without smoothing" in note for note in report.notes)
+
     def test_into_a_pipe(self):
         os.mkfifo("f")
         found = []

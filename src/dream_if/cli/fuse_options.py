@@ -77,6 +77,12 @@ class Options:
     crf: int | None = option(
         "quality of a video, smaller is better; if left out the codec's own", default=None, metavar="N"
     )
+    temporal: float = option(
+        "smooth a video or stream over time, against flicker and noise: 0 (off) to below 1, such as 0.8, a mean over "
+        "about 5 frames; what moves is not smoothed",
+        default=0.0,
+        metavar="STRENGTH",
+    )
     stream: bool = option(
         "the sources are streams: needed for named pipes and for '-', standard input and output; URLs such as "
         "rtsp://... and /dev/video0 are taken for streams without it",

@@ -18,11 +18,11 @@ from dream_if.inference.folders import (
     pair_files,
 )
 
-__all__ = ["run_streams", "run_videos"]
+__all__ = ["needs_pyav", "run_streams", "run_videos"]
 
 
 @contextmanager
-def _pyav() -> Iterator[None]:
+def needs_pyav() -> Iterator[None]:
     """Say what to install where PyAV is missing."""
     try:
         yield
@@ -45,7 +45,7 @@ def _refuse_what_is_for_pictures(options: Options) -> None:
 
 def run_videos(options: Options, visible: Path | None, infrared: Path | None, out: Path, settings: Settings) -> int:
     """Fuse two videos, and say what became of them."""
-    with _pyav():
+    with needs_pyav():
         from dream_if.inference.video import fuse_videos
     if visible is None or infrared is None or not (is_video(visible) and is_video(infrared)):
         raise InputError(f"{visible or MISSING} and {infrared or MISSING}: one is a video and one is not; give two.")
@@ -63,6 +63,7 @@ def run_videos(options: Options, visible: Path | None, infrared: Path | None, ou
             codec=options.codec,
             crf=options.crf,
             batch_size=options.batch_size,
+            temporal=options.temporal,
             threads=threads.number,
             progress=advance,
         )
@@ -74,7 +75,7 @@ def run_videos(options: Options, visible: Path | None, infrared: Path | None, ou
 
 def run_streams(options: Options) -> int:
     """Fuse two live sources until one ends or a signal comes, and say what became of them."""
-    with _pyav():
+    with needs_pyav():
         from dream_if.inference.stream import fuse_streams
     visible, infrared = ("pipe:0" if given == "-" else given for given in (options.visible, options.infrared))
     if visible == infrared:
@@ -109,6 +110,7 @@ def run_streams(options: Options) -> int:
             settings,
             codec=options.codec,
             crf=options.crf,
+            temporal=options.temporal,
             threads=threads.number,
             lag=options.lag or 0.0,
             tolerance=options.tolerance,

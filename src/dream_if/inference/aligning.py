@@ -1,6 +1,7 @@
 """Warps infrared pictures onto visible ones, by the transform of a rig or by an estimate for each pair."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -82,8 +83,17 @@ class Aligner:
         """
         if isinstance(self.how, Rig):
             return self
-        estimates = [estimate(visible.pixels, infrared.pixels, self.how) for visible, infrared in pairs]
+        estimates = []
+        for visible, infrared in pairs:
+            with suppress(InputError):  # a blank frame, as where a video fades in
+                estimates.append(estimate(visible.pixels, infrared.pixels, self.how))
         return Aligner(calibrate(estimates, self.how))
+
+    @property
+    def rig(self) -> Rig:
+        """That of a fixed one."""
+        assert isinstance(self.how, Rig)
+        return self.how
 
 
 def write_aligned(path: Path, picture: Picture) -> tuple[str, ...]:

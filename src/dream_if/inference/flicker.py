@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from dream_if.inference.intensity import LUMA
 
-__all__ = ["Flicker"]
+__all__ = ["Flicker", "luminance_of"]
 
 
 class Flicker:
@@ -37,7 +37,7 @@ class Flicker:
             visible: (H, W, 1 or 3) in [0, 1].
             infrared: (H, W) or (H, W, 1) in [0, 1].
         """
-        now = tuple(_luminance(values) for values in (fused, visible, infrared))
+        now = tuple(luminance_of(values) for values in (fused, visible, infrared))
         if self._before is not None:
             change, *by_sources = (np.abs(new - old) for new, old in zip(now, self._before, strict=True))
             value = float(np.maximum(change - np.maximum(*by_sources), 0).mean() * 255)
@@ -57,7 +57,8 @@ class Flicker:
         return text + (f", {self.largest:.2f} at most, at frame {self.largest_frame}" if self.largest else "")
 
 
-def _luminance(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def luminance_of(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(H, W), or (H, W, 1 or 3) -> (H, W), the Y of BT.601."""
     if values.ndim == 2:
         return values
     return values[:, :, 0] if values.shape[2] == 1 else values @ np.array(LUMA, np.float32)

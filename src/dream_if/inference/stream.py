@@ -17,6 +17,7 @@ from dream_if.inference.flicker import Flicker
 from dream_if.inference.fuser import Fuser
 from dream_if.inference.intensity import PERCENTILES, InfraredRange, infrared_values, visible_values
 from dream_if.inference.pictures import Picture
+from dream_if.inference.smoothing import Smoother
 from dream_if.inference.stream_reading import Arrived, Pairs
 from dream_if.inference.trust import FrameDoubts
 from dream_if.inference.video import by_percentiles, check_frames, whole_range
@@ -38,7 +39,7 @@ class StreamReport:
         seconds: from the first fused frame to the last.
         dropped: visible and infrared frames that came and were not used.
         latency: seconds from a decoded visible frame to its fused one in the encoder: mean and largest.
-        flicker: of the fused frames.
+        flicker: of the fused frames, smoothed if that was asked for.
         stopped: a sentence that says why it ended.
         notes: sentences about what was done on the way that a user may want to know.
     """
@@ -129,6 +130,7 @@ def fuse_streams(
     *,
     codec: str = "auto",
     crf: int | None = None,
+    temporal: float = 0.0,
     threads: int = 0,
     lag: float = 0.0,
     tolerance: float | None = None,
@@ -149,6 +151,7 @@ def fuse_streams(
         settings: colours and infrared range. Percentiles follow the scene within seconds.
         codec: ``auto``, ``h264``, ``h265``, ``vp9``, ``av1`` or ``ffv1``.
         crf: constant rate factor of the codec, None for its own.
+        temporal: how much frames are smoothed over time, 0 (not at all) to below 1, see `Smoother`.
         threads: how many encode; 0 for as many as there are cores.
         lag: seconds by which infrared frames come later than visible ones of the same moment; below 0 if earlier.
         tolerance: seconds that may lie between the frames of a pair; None for half a frame of the slower source.
@@ -157,11 +160,12 @@ def fuse_streams(
         say: called every five seconds with a line about frames, latency and drops.
 
     Raises:
-        InputError: A source cannot be opened or sends nothing, the two do not fit, the output cannot be written, or
-            memory is short.
+        InputError: A source cannot be opened or sends nothing, the two do not fit, a setting is out of range, the
+            output cannot be written, or memory is short.
     """
     settings = settings or Settings()
     choose_codec(out, codec, crf)
+    smoother = Smoother(temporal)
     pairs = Pairs((visible, infrared), lag, tolerance, timeout, stop or Event())
     levels, flicker, doubts = RunningRange(settings.infrared_range), Flicker(), FrameDoubts()
     meter = Meter(pairs, say or (lambda _: None))
@@ -185,10 +189,11 @@ def fuse_streams(
                     heat = settings.aligner(source, heat)
                 fused = fuse_pictures(fuser, [(source, heat)], replace(settings, infrared_range=span, aligner=None))[0]
                 shown, hot = visible_values(source), infrared_values(heat, span)[0]
-                flicker.add(fused.values, shown, hot)
+                values = smoother(fused.values)
+                flicker.add(values, shown, hot)
                 doubts.add({visible: shown.mean(axis=2), infrared: hot}, fused.doubts)
                 last, ticks = seen.when, max(round((seen.when - first) / float(seen.video.time_base)), ticks + 1)
-                writer.add(fused.values, ticks, 0)
+                writer.add(values, ticks, 0)
                 meter.add(time.monotonic() - seen.at)
                 notes = notes or fused.notes  # those of the first frame: a range that runs would give one for each
     except av.FFmpegError as error:
@@ -201,6 +206,6 @@ def fuse_streams(
         raise InputError(
             f"{pairs.stopped}, and no two frames were close enough in time; allow more seconds with --tolerance."
         )
-    notes = (*writer.notes, *notes, *doubts.notes())
+    notes = (*writer.notes, *notes, *doubts.notes(), *smoother.notes())
     latency = meter.mean, meter.most
     return StreamReport(meter.frames, last - first, pairs.dropped, latency, flicker, pairs.stopped, notes)

@@ -15,12 +15,13 @@ from dream_if.inference.flicker import Flicker
 from dream_if.inference.fuser import Fuser
 from dream_if.inference.intensity import PERCENTILES, InfraredRange, infrared_values, visible_values
 from dream_if.inference.pictures import MIN_SIZE, Picture
+from dream_if.inference.smoothing import Smoother
 from dream_if.inference.trust import FrameDoubts
 from dream_if.inference.video_reading import Frame, Video
 from dream_if.inference.video_writing import VideoWriter, choose_codec
 from dream_if.storage import atomic_file
 
-__all__ = ["VideoReport", "by_percentiles", "check_frames", "fuse_videos", "whole_range"]
+__all__ = ["VideoReport", "by_percentiles", "check_frames", "examine", "first_frame", "fuse_videos", "whole_range"]
 
 MOST_SAMPLED = 16  # frames, to align by
 
@@ -31,7 +32,7 @@ class VideoReport:
 
     Attributes:
         frames: how many were fused.
-        flicker: of the fused frames, before they were compressed.
+        flicker: of the fused frames, smoothed if that was asked for, before they were compressed.
         notes: sentences about what was done on the way that a user may want to know.
     """
 
@@ -50,6 +51,7 @@ def fuse_videos(
     codec: str = "auto",
     crf: int | None = None,
     batch_size: int = 1,
+    temporal: float = 0.0,
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> VideoReport:
@@ -64,22 +66,24 @@ def fuse_videos(
         codec: ``auto``, ``h264``, ``h265``, ``vp9``, ``av1`` or ``ffv1``.
         crf: constant rate factor of the codec, None for its own.
         batch_size: frames that go through the network together.
+        temporal: how much frames are smoothed over time, 0 (not at all) to below 1, see `Smoother`.
         threads: how many decode and encode; 0 for as many as there are cores.
         progress: called with (frames that are done, frames in all).
 
     Raises:
-        InputError: A file is no video, damaged or cut short, the two do not fit, the output cannot be written, or
-            memory is short.
+        InputError: A file is no video, damaged or cut short, the two do not fit, a setting is out of range, the output
+            cannot be written, or memory is short.
     """
     settings = settings or Settings()
     choose_codec(out, codec, crf)
-    frames, span, sample = _examine(visible, infrared, settings, threads)
+    smoother = Smoother(temporal)
+    frames, span, sample = examine(visible, infrared, settings, threads)
     aligner = None if settings.aligner is None else settings.aligner.fixed(sample)
     settings = replace(settings, infrared_range=span, aligner=None)
     flicker, doubts = Flicker(), FrameDoubts()
     notes: dict[str, None] = {}
     with Video(visible, threads) as seen, Video(infrared, threads) as heated, atomic_file(out) as part:
-        first = _first(visible, threads)
+        first = first_frame(visible, threads)
         with VideoWriter(part, out, seen, first, codec, crf, threads, frames) as writer:
             pairs = zip(seen.frames(writer.add_sound), heated.frames(), strict=True)
             done = 0
@@ -90,26 +94,33 @@ def fuse_videos(
                 results = fuse_pictures(fuser, pictures, settings)
                 for (one, _), (source, heat), fused in zip(group, pictures, results, strict=True):
                     shown, hot = visible_values(source), infrared_values(heat, span)[0]
-                    flicker.add(fused.values, shown, hot)
+                    values = smoother(fused.values)
+                    flicker.add(values, shown, hot)
                     doubts.add({source.name: shown.mean(axis=2), heat.name: hot}, fused.doubts)
-                    writer.add(fused.values, one.ticks, one.duration)
+                    writer.add(values, one.ticks, one.duration)
                     notes |= dict.fromkeys(fused.notes)
                 done += len(group)
                 if progress is not None:
                     progress(done, frames)
-    return VideoReport(frames, flicker, (*writer.notes, *notes, *doubts.notes()))
+    return VideoReport(frames, flicker, (*writer.notes, *notes, *doubts.notes(), *smoother.notes()))
 
 
-def _first(path: Path, threads: int) -> Frame:
-    """The first frame: the writer wants to know it before the sound of the same file is met."""
+def first_frame(path: Path, threads: int = 0) -> Frame:
+    """The first frame of a video: the writer wants to know it before the sound of the same file is met."""
     with Video(path, threads) as video:
         return next(video.frames())
 
 
-def _examine(
-    visible: Path, infrared: Path, settings: Settings, threads: int
+def examine(
+    visible: Path, infrared: Path, settings: Settings, threads: int = 0
 ) -> tuple[int, InfraredRange, list[tuple[Picture, Picture]]]:
-    """Decode both videos to their ends, side by side.
+    """Decode two videos to their ends, side by side.
+
+    Args:
+        visible: video.
+        infrared: video of the same length and times, and of the same size unless it is to be aligned.
+        settings: infrared range, and whether to align.
+        threads: how many decode; 0 for as many as there are cores.
 
     Returns:
         The number of frames; the infrared range with percentiles and types resolved, so that it is one and the same

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from dream_if.cli import align_options
+from dream_if.cli.fuse_videos import needs_pyav
 from dream_if.cli.options import option, positional
 from dream_if.cli.progress import progress_bar
 from dream_if.errors import InputError
@@ -35,17 +36,21 @@ LARGEST = 1280  # pixels of an overlay's longer side
 class Options:
     """What to align, how, and where it goes."""
 
-    visible: str = positional("visible picture, or a folder of pictures", metavar="VISIBLE")
-    infrared: str = positional("infrared picture, or a folder with the same stems; of any size", metavar="INFRARED")
+    visible: str = positional("visible picture or video, or a folder of pictures", metavar="VISIBLE")
+    infrared: str = positional(
+        "infrared picture or video, or a folder with the same stems; of any size", metavar="INFRARED"
+    )
     out: str = option(
-        "infrared picture on the visible one's grid, or a folder for them, with a report in aligned.csv; with "
-        "--calibrate the rig, a YAML file",
+        "infrared picture or video on the visible one's grid, or a folder for pictures, with a report in aligned.csv; "
+        "with --calibrate the rig, a YAML file",
         short="-o",
         metavar="OUT",
     )
     motion: Motion = align_options.motion()
     rig: str | None = align_options.rig()
-    calibrate: bool = option("find the one transform of two folders of pairs from the same cameras", default=False)
+    calibrate: bool = option(
+        "find the one transform of two folders of pairs, or two videos, from the same cameras", default=False
+    )
     show: str | None = option(
         "picture, or folder of pictures, to judge by eye: the visible one in green, the infrared one in magenta",
         default=None,
@@ -56,6 +61,8 @@ class Options:
 def run(options: Options) -> int:
     """Lay infrared pictures on the grid of visible ones, by an estimate for each pair or by the transform of a rig.
 
+    Two videos get one transform for all their frames.
+
     Returns:
         0, or 1 if a pair of two folders could not be aligned or a file has no partner.
 
@@ -65,14 +72,14 @@ def run(options: Options) -> int:
     visible, infrared, out = (Path(given).expanduser() for given in (options.visible, options.infrared, options.out))
     aligner = Aligner(align_options.rig_or_motion(options.rig, options.motion))
     if is_video(visible) or is_video(infrared):
-        raise InputError("align is for pictures; dream-if fuse --align lays one video on another as it fuses them.")
+        return _align_videos(options, visible, infrared, out, aligner)
     folders = visible.is_dir(), infrared.is_dir()
     if folders[0] != folders[1]:
         raise InputError(f"{visible} and {infrared}: one is a folder and one is not; give two files or two folders.")
     show = None if options.show is None else Path(options.show).expanduser()
     if options.calibrate:
         if not folders[0] or options.rig is not None or show is not None:
-            raise InputError("--calibrate takes two folders of pairs, and neither --rig nor --show.")
+            raise InputError("--calibrate takes two folders of pairs or two videos, and neither --rig nor --show.")
         return _calibrate(visible, infrared, out, options.motion)
     if folders[0]:
         return _align_folders(visible, infrared, out, aligner, show)
@@ -160,9 +167,42 @@ def _align_folders(visible: Path, infrared: Path, out: Path, aligner: Aligner, s
     return int(bool(failed or problems))
 
 
-def _calibrate(visible: Path, infrared: Path, out: Path, motion: Motion) -> int:
+def _align_videos(options: Options, visible: Path, infrared: Path, out: Path, aligner: Aligner) -> int:
+    with needs_pyav():
+        from dream_if.inference.video_aligning import align_videos, calibrate_videos
+    if not (is_video(visible) and is_video(infrared)):
+        raise InputError(f"{visible} and {infrared}: one is a video and one is not; give two.")
+    if options.show is not None:
+        raise InputError("--show is for pictures; extract some frames to two folders to see how they are aligned.")
+    if options.calibrate:
+        if options.rig is not None:
+            raise InputError("--calibrate finds a rig, and takes no --rig.")
+        _check_rig_name(out)
+        found = calibrate_videos(visible, infrared, aligner)
+        found.write(out)
+        sys.stdout.write(f"Wrote {out}: {_told_of_rig(found, 'frames')}.\n")
+        return 0
+    out = pair_files(visible, infrared, out, ".mp4", dominance=False).out
+    with progress_bar("aligned") as advance:
+        report = align_videos(visible, infrared, out, aligner, advance)
+    for note in report.notes:
+        sys.stderr.write(f"Note: {note}.\n")
+    how = _told(None) if options.rig is not None else f"by {_told_of_rig(report.rig, 'of them')}"
+    sys.stdout.write(f"Wrote {out}: {report.frames} frames, {how}.\n")
+    return 0
+
+
+def _check_rig_name(out: Path) -> None:
     if out.suffix.lower() not in (".yaml", ".yml"):
         raise InputError(f"{out}: --calibrate writes a rig; name a file that ends in .yaml.")
+
+
+def _told_of_rig(rig: Rig, what: str) -> str:
+    return f"{rig.motion} from {rig.pairs} {what}, whose own corners lie {rig.spread:.1f} px from it in the median"
+
+
+def _calibrate(visible: Path, infrared: Path, out: Path, motion: Motion) -> int:
+    _check_rig_name(out)
     jobs, problems = pair_folders(visible, infrared, out, ".png", dominance=False)
 
     def estimated(job: Job) -> Alignment:
@@ -172,10 +212,7 @@ def _calibrate(visible: Path, infrared: Path, out: Path, motion: Motion) -> int:
     done, failed = _each(jobs, estimated)
     found: Rig = calibrate(list(done.values()), motion)
     found.write(out)
-    sys.stdout.write(
-        f"Wrote {out}: {motion} from {found.pairs} of {len(jobs)} pairs, whose own corners lie {found.spread:.1f} px "
-        "from it in the median.\n"
-    )
+    sys.stdout.write(f"Wrote {out}: {_told_of_rig(found, f'of {len(jobs)} pairs')}.\n")
     for problem in (*failed, *problems):
         sys.stderr.write(f"Not used: {problem}\n")
     return int(bool(failed or problems))

@@ -83,6 +83,8 @@ def run(options: Options) -> int:
         return run_videos(options, visible, infrared, out, settings)
     if options.codec != "auto" or options.crf is not None:
         raise InputError(f"--codec and --crf are for two videos; {named} are not videos.")
+    if options.temporal:
+        raise InputError(f"--temporal is for two videos or streams; {named} are not videos.")
     if visible is not None and infrared is not None and all(folders):
         jobs, problems = pair_folders(visible, infrared, out, ending, options.dominance, options.allow_missing)
     else:
