@@ -4,7 +4,7 @@ Howard et al., Searching for MobileNetV3, ICCV 2019, arXiv:1905.02244. Nothing i
 and no row starts nearer to photographs than another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -37,12 +37,14 @@ class Segmenter(nn.Module):
     Args:
         network: images (B, 3, H, W) -> scores of the classes (B, C, H', W'), or a mapping with them as ``out``, as
             torchvision's segmentation networks return.
+        classes: C.
         size: pixels to which the shorter side of an image is brought.
     """
 
-    def __init__(self, network: nn.Module, size: int) -> None:
+    def __init__(self, network: nn.Module, classes: int, size: int) -> None:
         super().__init__()
         self.network = network
+        self.classes = classes
         self.size = size
 
     def forward(
@@ -50,34 +52,33 @@ class Segmenter(nn.Module):
     ) -> dict[str, Tensor] | list[Found]:
         """The loss of images, each (3, H, W) in [0, 1], with their targets; or what is found in them without."""
         resized = [(self._sized(image, "bilinear") - 0.5) / 0.25 for image in images]
-        scores = self._scores(_batch(resized, 0.0))
         if targets is None:
             return [
-                {"classes": self._enlarged(score[None], small, image).argmax(1)[0].to(torch.uint8)}
-                for score, small, image in zip(scores, resized, images, strict=True)
+                {"classes": self._scores(small[None], image.shape[-2:]).argmax(1)[0].to(torch.uint8)}
+                for small, image in zip(resized, images, strict=True)
             ]
-        classes = [self._sized(target["classes"][None].float(), "nearest")[0].long() for target in targets]
-        truth = _batch(classes, IGNORED)
+        truth = _batch([self._sized(target["classes"][None].float(), "nearest")[0] for target in targets], IGNORED)
+        scores = self._scores(_batch(resized, 0.0), truth.shape[-2:])
         # The mean over pixels that count is no number where none does.
-        loss = F.cross_entropy(scores, truth, ignore_index=IGNORED, reduction="sum")
+        loss = F.cross_entropy(scores, truth.long(), ignore_index=IGNORED, reduction="sum")
         return {"loss": loss / (truth != IGNORED).sum().clamp(min=1)}
 
-    def _scores(self, batch: Tensor) -> Tensor:
+    def _scores(self, batch: Tensor, size: Sequence[int]) -> Tensor:
         made = self.network(batch)
-        scores: Tensor = made if isinstance(made, Tensor) else made["out"]
-        return F.interpolate(scores, size=batch.shape[-2:], mode="bilinear", align_corners=False)
+        scores = made["out"] if isinstance(made, Mapping) and "out" in made else made
+        if not isinstance(scores, Tensor) or scores.ndim != 4 or scores.shape[:2] != (len(batch), self.classes):
+            got = tuple(scores.shape) if isinstance(scores, Tensor) else type(made).__name__
+            raise InputError(
+                f"network {type(self.network).__name__}: expected scores of shape ({len(batch)}, {self.classes}, "
+                f"height, width), alone or as 'out' of a mapping, got {got}."
+            )
+        return F.interpolate(scores, size=tuple(size), mode="bilinear", align_corners=False)
 
     def _sized(self, image: Tensor, mode: str) -> Tensor:
         height, width = image.shape[-2:]
         scale = self.size / min(height, width)
         sides = (round(height * scale), round(width * scale))
         return F.interpolate(image[None], size=sides, mode=mode, antialias=mode == "bilinear")[0]
-
-    @staticmethod
-    def _enlarged(scores: Tensor, small: Tensor, image: Tensor) -> Tensor:
-        height, width = small.shape[-2:]
-        size = image.shape[-2:]
-        return F.interpolate(scores[..., :height, :width], size=size, mode="bilinear", align_corners=False)
 
 
 def _batch(images: Sequence[Tensor], fill: float) -> Tensor:
@@ -99,13 +100,13 @@ def small_segmenter(classes: int, size: int) -> Segmenter:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = MOMENTUM  # a tenth of it, as the backbone has, would take thousands of steps to settle
-    return Segmenter(network, size)
+    return Segmenter(network, classes, size)
 
 
 def _network(settings: TrainedSettings, classes: int) -> Segmenter:
     if settings.own is None:
         return small_segmenter(classes, settings.size)
-    return Segmenter(own_network(settings.own, classes), settings.size)
+    return Segmenter(own_network(settings.own, classes), classes, settings.size)
 
 
 def _write(images: FusedSet) -> None:
