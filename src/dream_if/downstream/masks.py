@@ -29,8 +29,18 @@ from dream_if.errors import InputError
 from dream_if.pixels import image_png
 from dream_if.storage import write_atomically
 
-__all__ = ["IGNORED", "MIOU", "Mask", "mask_classes", "mask_files", "read_found_mask", "read_mask", "scene_mask"]
-__all__ += ["score_masks", "write_found_masks"]
+__all__ = [
+    "IGNORED",
+    "MIOU",
+    "Mask",
+    "mask_classes",
+    "mask_files",
+    "read_found_mask",
+    "read_mask",
+    "scene_mask",
+    "score_masks",
+    "write_found_masks",
+]
 
 IGNORED = 255
 MIOU = "mIoU"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -56,19 +56,9 @@ class FusedSet:
     names: tuple[str, ...]
 
 
-class Learn(Protocol):
-    """Trains on the training images of a set and says what is found in each test image."""
-
-    def __call__(
-        self,
-        images: FusedSet,
-        settings: TrainedSettings,
-        seed: int,
-        device: torch.device,
-        advance: Callable[[], None],
-        /,
-    ) -> list[Found]:
-        """Calls `advance` after each step, where it can."""
+Learn: TypeAlias = Callable[[FusedSet, TrainedSettings, int, torch.device, Callable[[], None]], list[Found]]
+"""Images, settings, seed, device, and what is called after each step -> what is found in each test image by a network
+that learned from the training images."""
 
 
 @dataclass(frozen=True)

@@ -68,14 +68,18 @@ def _seeds(results: Results, name: str, metric: str, kind: str = "") -> dict[str
     return {str(row): values.tolist() for row, values in part.groupby("method", sort=False)["value"]}
 
 
+def _kept(values: list[float]) -> list[float]:
+    return [value for value in values if not math.isnan(value)]
+
+
 def _mean(values: list[float]) -> float:
-    kept = [value for value in values if not math.isnan(value)]
-    return float(np.mean(kept)) if kept else math.nan
+    return float(np.mean(_kept(values))) if _kept(values) else math.nan
 
 
 def _column(by_row: dict[str, list[float]]) -> list[Cell]:
     """The mean of each row over seeds, marked, and its deviation."""
-    rests = [f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "" for values in by_row.values()]
+    kept = map(_kept, by_row.values())
+    rests = [f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "" for values in kept]
     return column([_mean(values) for values in by_row.values()], True, rests)
 
 
