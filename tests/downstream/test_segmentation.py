@@ -34,17 +34,19 @@ def test_each_image_is_found_in_its_own_size() -> None:
         assert torch.equal(found["classes"][4::8, 4::8].long(), expected)
 
 
-def test_the_loss_is_the_mean_over_the_pixels_that_count() -> None:
+def test_the_loss_is_the_weighted_mean_over_the_pixels_that_count() -> None:
     made = Segmenter(Channels(), 3, 32)
     images = [torch.rand(3, 32, 40), torch.rand(3, 48, 32)]
     truth = [torch.randint(0, 3, image.shape[1:]) for image in images]
     truth[0][:10] = IGNORED
+    counted = torch.cat([classes[classes != IGNORED] for classes in truth])
+    weights = torch.tensor([1 / np.log(1.02 + float((counted == number).double().mean())) for number in range(3)])
     parts = []
     for image, classes in zip(images, truth, strict=True):
         scores = ((image - 0.5) / 0.25).double()
         right = scores.gather(0, classes.clamp(max=2)[None])[0]
         parts.append((scores.exp().sum(0).log() - right)[classes != IGNORED])
-    expected = torch.cat(parts).mean()
+    expected = (torch.cat(parts) * weights[counted]).sum() / weights[counted].sum()
     assert float(made(images, [{"classes": classes} for classes in truth])["loss"]) == pytest.approx(float(expected))
     nothing = [{"classes": torch.full_like(classes, IGNORED)} for classes in truth]
     assert float(made(images, nothing)["loss"]) == 0

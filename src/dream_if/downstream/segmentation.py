@@ -1,7 +1,8 @@
 """Segmentation of fused images: torchvision's LR-ASPP on MobileNetV3, from scratch.
 
 Howard et al., Searching for MobileNetV3, ICCV 2019, arXiv:1905.02244. Nothing is pretrained, so nothing is downloaded
-and no row starts nearer to photographs than another.
+and no row starts nearer to photographs than another. The loss is cross entropy. A class with the share p of a batch's
+pixels has the weight 1 / log(1.02 + p), as in ENet (Paszke et al., 2016, arXiv:1606.02147).
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,11 +58,15 @@ class Segmenter(nn.Module):
                 {"classes": self._scores(small[None], image.shape[-2:]).argmax(1)[0].to(torch.uint8)}
                 for small, image in zip(resized, images, strict=True)
             ]
-        truth = _batch([self._sized(target["classes"][None].float(), "nearest")[0] for target in targets], IGNORED)
+        small = [self._sized(target["classes"][None].float(), "nearest")[0] for target in targets]
+        truth = _batch(small, IGNORED).long()
+        counted = truth[truth != IGNORED]
+        # Background covers nearly all, and without weights a short training finds nothing else.
+        shares = counted.bincount(minlength=self.classes) / max(len(counted), 1)
+        weights = 1 / (1.02 + shares).log()
         scores = self._scores(_batch(resized, 0.0), truth.shape[-2:])
-        # The mean over pixels that count is no number where none does.
-        loss = F.cross_entropy(scores, truth.long(), ignore_index=IGNORED, reduction="sum")
-        return {"loss": loss / (truth != IGNORED).sum().clamp(min=1)}
+        loss = F.cross_entropy(scores, truth, weights, ignore_index=IGNORED, reduction="sum")
+        return {"loss": loss / weights[counted].sum().clamp(min=1)}
 
     def _scores(self, batch: Tensor, size: Sequence[int]) -> Tensor:
         made = self.network(batch)

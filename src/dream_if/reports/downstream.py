@@ -105,6 +105,7 @@ SEGMENTATION_NOTES = [
     "IoU of a class: pixels that have it in truth and prediction over pixels that have it in either, counted over all "
     "test images at once. mIoU: its mean over all classes, the first one, the background, included. A class that is "
     f"nowhere in truth and prediction is a dash and left out of the mean. Pixels of value {IGNORED} count nowhere.",
+    "The loss is cross entropy. Rare classes weigh more: 1 / log(1.02 + p) for the share p of a batch's pixels.",
 ]
 
 
