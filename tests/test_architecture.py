@@ -59,10 +59,11 @@ ALLOWED = {
     "inference": {"compat", "decoding", "errors", "machine", "models", "registration", "storage", "yaml_files"},
     "app": {"data", "decoding", "errors", "inference", "storage"},
     "export": {"compat", "errors", "inference", "models"},
-    "detection": {
+    "downstream": {
         "baselines",
         "cache_keys",
         "data",
+        "decoding",
         "errors",
         "methods",
         "models",
@@ -74,7 +75,7 @@ ALLOWED = {
     "reports": {
         "compat",
         "data",
-        "detection",
+        "downstream",
         "errors",
         "figures",
         "machine",
@@ -95,7 +96,7 @@ ALLOWED = {
         "compat",
         "data",
         "errors",
-        "detection",
+        "downstream",
         "export",
         "figures",
         "inference",

@@ -16,8 +16,8 @@ from scipy import ndimage
 
 from dream_if.data.images import read_image
 from dream_if.data.scene_pairs import ScenePairs
-from dream_if.detection import runs as detection_runs
-from dream_if.detection.labels import read_labels, scene_labels
+from dream_if.downstream import tasks
+from dream_if.downstream.labels import read_labels, scene_labels
 from dream_if.reports.published_numbers import TABLE_5
 from dream_if.scoring.plan import DetectionSettings, read_plan
 
@@ -162,8 +162,8 @@ def test_a_restorer_goes_before_the_method(plan, run) -> None:
 def test_a_changed_file_of_a_detector_is_trained_again(plan, run, monkeypatch: pytest.MonkeyPatch) -> None:
     source = f"from {__name__} import Finder\n\n\nclass Mine(Finder):\n    number = {{}}\n"
     trained = []
-    train = detection_runs.train_detector
-    monkeypatch.setattr(detection_runs, "train_detector", lambda *a, **more: trained.append(1) or train(*a, **more))
+    train = tasks.train_network
+    monkeypatch.setattr(tasks, "train_network", lambda *a, **more: trained.append(1) or train(*a, **more))
     for number, expected in ((1, 3), (1, 3), (2, 6)):
         monkeypatch.delitem(sys.modules, "its_own_detector", raising=False)
         Path("its_own_detector.py").write_text(source.format(number))
@@ -174,9 +174,9 @@ def test_a_changed_file_of_a_detector_is_trained_again(plan, run, monkeypatch: p
 
 def test_what_is_finished_is_not_done_again(plan, run, monkeypatch: pytest.MonkeyPatch) -> None:
     trained = []
-    train = detection_runs.train_detector
+    train = tasks.train_network
     monkeypatch.setattr(
-        detection_runs, "train_detector", lambda *args, **more: trained.append(more["seed"]) or train(*args, **more)
+        tasks, "train_network", lambda *args, **more: trained.append(more["seed"]) or train(*args, **more)
     )
     assert run("tables", "5", plan(), "--out", "out").status == 0
     assert trained == [0, 0, 0]
@@ -216,7 +216,7 @@ def test_pairs_with_label_files(plan, run) -> None:
     outcome = run("tables", "5", plan(sets={"ours": {"root": "pairs"}}), "--out", "out")
     assert outcome.status == 0, outcome.err
     text = Path("out/table5.md").read_text()
-    assert "ours, trained on 2 images with 2 boxes, tested on 2 with 2" in text
+    assert "ours, trained on 2 images with 2 boxes, tested on 2 images with 2 boxes" in text
     assert "class 1: recall" in text
     assert sorted(file.name for file in Path("out/detection/ours").glob("mine/images/test/*")) == [
         "test_00.png",

@@ -22,7 +22,7 @@ from dream_if.scoring.test_sets import SetSettings, TestSet
 from dream_if.settings import expected, from_up, read_settings
 from dream_if.yaml_files import read_yaml
 
-__all__ = ["TABLES", "CostSettings", "DetectionSettings", "TablePlan", "TableSettings", "read_plan"]
+__all__ = ["TABLES", "CostSettings", "DetectionSettings", "TablePlan", "TableSettings", "TrainedSettings", "read_plan"]
 
 DEFAULT_METRICS = {
     "2": (*TABLE_METRICS, "LPIPS"),
@@ -93,18 +93,16 @@ def _names_a_class(value: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class DetectionSettings(TableSettings):
-    """How the detectors of Table 5 are trained.
+class TrainedSettings(TableSettings):
+    """How networks are trained on fused images.
 
     Attributes:
         train: training pairs of each set; all if None.
-        seeds: one detector for each.
+        seeds: one network for each.
         steps: of the optimizer.
         batch: images in each step.
         rate: peak of the learning rate.
         size: pixels to which the shorter side of an image is brought.
-        detector: ``class_path`` and ``init_args`` of one of the user's own; None for the small one.
-        yolo: what YOLO's program is told.
     """
 
     train: int | None = expected("a whole number from 1 up", fits=from_up(1))
@@ -117,8 +115,37 @@ class DetectionSettings(TableSettings):
     batch: int = expected("a whole number from 1 up", 8, from_up(1))
     rate: float = expected("a number between 0 and 1", 2e-3, lambda rate: 0 < rate < 1)
     size: int = expected("a whole number from 32 up", 480, from_up(32))
+
+    @property
+    def own(self) -> Mapping[str, Any] | None:
+        """``class_path`` and ``init_args`` of a network of the user's; None for ours."""
+        return None
+
+
+@dataclass(frozen=True)
+class DetectionSettings(TrainedSettings):
+    """How the detectors of Table 5 are trained.
+
+    Attributes:
+        detector: see `own`.
+        yolo: what YOLO's program is told.
+    """
+
     detector: Any = expected("a mapping with class_path and init_args", fits=_names_a_class)
     yolo: Any = expected("a mapping such as {model: yolo11n.pt}", fits=_is_mapping)
+
+    @property
+    def own(self) -> Mapping[str, Any] | None:  # noqa: D102
+        return self.detector
+
+
+@dataclass(frozen=True)
+class _Segmentation(TrainedSettings):
+    network: Any = expected("a mapping with class_path and init_args", fits=_names_a_class)
+
+    @property
+    def own(self) -> Mapping[str, Any] | None:
+        return self.network
 
 
 PARTS: dict[str, type[TableSettings]] = {
@@ -126,6 +153,7 @@ PARTS: dict[str, type[TableSettings]] = {
     "2": _Corrupted,
     "3": _Corrupted,
     "5": DetectionSettings,
+    "segmentation": _Segmentation,
     "severity": _Severity,
     "shift": _Shifts,
     "efficiency": CostSettings,

@@ -11,8 +11,10 @@ from dream_if.cli import network_options
 from dream_if.cli.options import option, positional
 from dream_if.cli.progress import progress_bar
 from dream_if.data.file_list import list_files
-from dream_if.detection.drawing import draw_found
-from dream_if.detection.runs import DETECTORS, detect_on_fused
+from dream_if.downstream.detection import DETECTORS, detection
+from dream_if.downstream.drawing import draw_found
+from dream_if.downstream.runs import train_on_fused
+from dream_if.downstream.segmentation import SEGMENTATION
 from dream_if.errors import InputError
 from dream_if.inference.fuser import find_device
 from dream_if.machine import choose_threads, use_threads
@@ -20,8 +22,8 @@ from dream_if.reports.ablation import make_ablation
 from dream_if.reports.ablation_document import ablation_document
 from dream_if.reports.ablation_runs import expected_runs, rows_of_table4
 from dream_if.reports.best_and_worst import draw_extremes
-from dream_if.reports.detection import detection_document
 from dream_if.reports.document import Document
+from dream_if.reports.downstream import downstream_document
 from dream_if.reports.efficiency import efficiency
 from dream_if.reports.method_tables import method_document
 from dream_if.reports.rows_of_runs import rows_of_sweeps
@@ -52,7 +54,8 @@ class Options:
 
     table: str = positional(
         "table of the paper: 1 clean pairs, 2 corrupted, two-stage, 3 corrupted, one-stage, 4 the ablation, "
-        "5 detection on fused images; or beyond it: severity, shift, efficiency, and sweep, the runs of any grid",
+        "5 detection on fused images; or beyond it: segmentation of fused images, severity, shift, efficiency, and "
+        "sweep, the runs of any grid",
         choices=["1", "2", "3", ABLATION, *TABLES[3:], SWEEP],
     )
     source: Sequence[str] = positional(
@@ -90,7 +93,7 @@ class Options:
     limit: int | None = option("use this many pairs of each set, spread over its names", default=None, metavar="N")
     panels: int = option(
         "draw the K best and K worst images of our method, by set, condition and metric, into panels/; of "
-        "table 5 K test images of each set with what was found",
+        "tables 5 and segmentation K test images of each set with what was found",
         default=0,
         metavar="K",
     )
@@ -136,8 +139,8 @@ def run(options: Options) -> int:
     if options.table == "efficiency":
         _deliver(efficiency(plan, device), out)
         return 0
-    if options.table == DETECTION:
-        _detect(plan, out, options)
+    if options.table in (DETECTION, SEGMENTATION.name):
+        _train_on_fused(plan, out, options)
         return 0
     _score_methods(plan, out, options)
     return 0
@@ -187,24 +190,21 @@ def _refuse_idle(options: Options) -> None:
             raise InputError(f"{word} is for {' and '.join(f'table {name}' for name in tables)}; leave it out.")
 
 
-def _detect(plan: TablePlan, out: Path, options: Options) -> None:
-    """Train and test detectors, and write the table."""
+def _train_on_fused(plan: TablePlan, out: Path, options: Options) -> None:
+    """Train and test detectors or segmentation networks, and write the table."""
+    task = detection(options.detector) if options.table == DETECTION else SEGMENTATION
     with progress_bar("fusing and training") as advance:
-        results = detect_on_fused(
-            plan,
-            out,
-            ScoreJournal(out / JOURNAL),
-            detector=options.detector,
-            device=find_device(options.device),
-            progress=advance,
+        results = train_on_fused(
+            plan, task, out, ScoreJournal(out / JOURNAL), device=find_device(options.device), progress=advance
         )
     for sentence in results.left_out:
         sys.stderr.write(f"Left out {sentence}\n")
-    _deliver(detection_document(results), out, plan)
+    document = downstream_document(results)
+    _deliver(document, out, plan)
     if options.panels:
-        drawn = draw_found(results, options.panels, out / "panels" / "table5")
-        sys.stdout.write(f"Wrote {len(drawn)} panels to {out / 'panels' / 'table5'}\n")
-    sys.stdout.write(f"Fused images with boxes, for YOLO and COCO: {results.folder}\n")
+        drawn = draw_found(results, options.panels, out / "panels" / document.name)
+        sys.stdout.write(f"Wrote {len(drawn)} panels to {out / 'panels' / document.name}\n")
+    sys.stdout.write(f"Fused images with labels: {results.folder}\n")
 
 
 def _score_methods(plan: TablePlan, out: Path, options: Options) -> None:

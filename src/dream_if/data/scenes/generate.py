@@ -1,4 +1,4 @@
-"""From (seed, index) to one pair of images with boxes."""
+"""From (seed, index) to one pair of images with boxes and the class of every pixel."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -50,12 +50,15 @@ class Scene:
         visible: RGB, uint8 (H, W, 3).
         infrared: Grey, white hot, uint8 (H, W); aligned with `visible` to the pixel.
         boxes: People and vehicles, the nearest last.
+        classes: What each pixel shows, uint8 (H, W): 0 for the street with its trees and lamps, else one more than the
+            position in `LABELS`. Unlike `boxes` it has what is nearly hidden, too.
         night: Whether lamps rather than the sun light the scene.
     """
 
     visible: npt.NDArray[np.uint8]
     infrared: npt.NDArray[np.uint8]
     boxes: tuple[ObjectBox, ...]
+    classes: npt.NDArray[np.uint8]
     night: bool
 
 
@@ -99,18 +102,20 @@ def generate_scene(seed: int, index: int, size: tuple[int, int] = (240, 320)) ->
     canvas = Canvas(camera, surface, emission, np.zeros((height, width), np.uint8))
 
     shadow, warmth = mask_ground(camera, plan)
-    depth, boxes = _paint_objects(canvas, plan, background.depth)
+    depth, classes, boxes = _paint_objects(canvas, plan, background.depth)
     shadow *= background.ground
     warmth *= background.ground
     lights = _collect_lights(canvas, plan)
     sensor = np.random.default_rng([seed, index, 1])
     visible = see_visible(canvas, background, depth, shadow, weather, lights, plan.own_headlights, sensor)
     infrared = see_infrared(canvas, depth, warmth, weather, plan.white, sensor)
-    return Scene(visible, infrared, boxes, weather.night)
+    return Scene(visible, infrared, boxes, classes, weather.night)
 
 
-def _paint_objects(canvas: Canvas, plan: Plan, street_depth: FloatArray) -> tuple[FloatArray, tuple[ObjectBox, ...]]:
-    """Paint all objects, far ones first; return the distance of each pixel (H, W) and the visible boxes."""
+def _paint_objects(
+    canvas: Canvas, plan: Plan, street_depth: FloatArray
+) -> tuple[FloatArray, npt.NDArray[np.uint8], tuple[ObjectBox, ...]]:
+    """Paint all objects, far ones first; return the distance and class of each pixel, (H, W), and the visible boxes."""
     objects: list[Person | Vehicle | Tree | Lamp] = [*plan.people, *plan.vehicles, *plan.trees, *plan.lamps]
     objects.sort(key=lambda thing: -thing.z)
     distances = [0.0]
@@ -122,16 +127,18 @@ def _paint_objects(canvas: Canvas, plan: Plan, street_depth: FloatArray) -> tupl
         painted.append(int(np.count_nonzero(canvas.owner == number)))
     depth = np.where(canvas.owner > 0, np.array(distances, np.float32)[canvas.owner], street_depth)
     boxes = []
+    classes = np.zeros_like(canvas.owner)
     for number, thing in enumerate(objects, start=1):
         if not isinstance(thing, Person | Vehicle):
             continue
+        label: Label = "person" if isinstance(thing, Person) else "vehicle"
         mask = canvas.owner == number
+        classes[mask] = LABELS.index(label) + 1
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if rows.size < _MIN_BOX or columns.size < _MIN_BOX or np.count_nonzero(mask) < 0.25 * painted[number]:
             continue
-        label: Label = "person" if isinstance(thing, Person) else "vehicle"
         boxes.append(ObjectBox(label, int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1))
-    return depth, tuple(boxes)
+    return depth, classes, tuple(boxes)
 
 
 def _collect_lights(canvas: Canvas, plan: Plan) -> list[PointLight]:

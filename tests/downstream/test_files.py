@@ -6,8 +6,8 @@ import pytest
 import torch
 import yaml
 
-from dream_if.detection.files import image_file, write_data_yaml, write_labels
-from dream_if.detection.labels import Boxes, read_labels
+from dream_if.downstream.files import image_file, write_data_yaml, write_labels
+from dream_if.downstream.labels import Boxes, read_labels
 
 IMAGES = {
     "a": ((90, 120), Boxes.make([(10, 20, 30, 60), (0.5, 1.25, 120, 90)], [1, 0], (90, 120))),

@@ -1,7 +1,7 @@
 """The user's own YOLO program as the detector, in a separate process.
 
 Because of its licence, nothing of it is imported or part of this package. It trains on a data set written by
-`dream_if.detection.files`, for all epochs. Its last checkpoint, never its best one, then detects objects in the test
+`dream_if.downstream.files`, for all epochs. Its last checkpoint, never its best one, then detects objects in the test
 images. The same code scores it as scores the built-in detector.
 """
 
@@ -15,7 +15,7 @@ import torch
 from torchvision.ops import box_convert
 
 from dream_if.data.splits import Split
-from dream_if.detection.training import Detections
+from dream_if.downstream.training import Found
 from dream_if.errors import InputError
 
 __all__ = ["PROGRAM", "find_program", "train_and_detect"]
@@ -50,7 +50,7 @@ def train_and_detect(
     *,
     seed: int,
     device: torch.device,
-) -> list[Detections]:
+) -> list[Found]:
     """Train on the training split of a data set, and look at its test images.
 
     Args:
@@ -100,7 +100,7 @@ def _run(command: Sequence[str]) -> None:
         )
 
 
-def _read(path: Path, size: tuple[int, int]) -> Detections:
+def _read(path: Path, size: tuple[int, int]) -> Found:
     """By line class, centre x, centre y, width, height and score; no file where nothing was found."""
     height, width = size
     try:

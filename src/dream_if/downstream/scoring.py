@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from torchvision.ops import box_iou
 
-from dream_if.detection.labels import Boxes
-from dream_if.detection.training import Detections
+from dream_if.downstream.labels import Boxes
+from dream_if.downstream.training import Found
 from dream_if.errors import InputError
 
 __all__ = ["AP", "AP_50", "RECALL", "check_scorer", "score_detections"]
@@ -31,7 +31,7 @@ def check_scorer() -> None:
         raise InputError('Table 5 needs pycocotools, not installed here; pip install "dream-if[detection]".')
 
 
-def score_detections(found: Sequence[Detections], there: Sequence[Boxes], names: Sequence[str]) -> dict[str, float]:
+def score_detections(found: Sequence[Found], there: Sequence[Boxes], names: Sequence[str]) -> dict[str, float]:
     """Score a detector on a test set.
 
     Average precision is COCO's, over 101 recalls and at most 100 detections of an image, as torchmetrics and
@@ -76,7 +76,7 @@ def score_detections(found: Sequence[Detections], there: Sequence[Boxes], names:
     return {**means, **values}
 
 
-def _recalls(found: Sequence[Detections], there: Sequence[Boxes], classes: int) -> list[float]:
+def _recalls(found: Sequence[Found], there: Sequence[Boxes], classes: int) -> list[float]:
     """The recall of each class at the score of the best mean F1; NaN for a class that does not occur."""
     totals = [sum(int((boxes.classes == number).sum()) for boxes in there) for number in range(classes)]
     ranked = [_ranked(found, there, number) for number in range(classes)]
@@ -95,7 +95,7 @@ def _recalls(found: Sequence[Detections], there: Sequence[Boxes], classes: int) 
     return [float(curve[best]) for curve in curves]
 
 
-def _ranked(found: Sequence[Detections], there: Sequence[Boxes], number: int) -> tuple[Floats, Flags]:
+def _ranked(found: Sequence[Found], there: Sequence[Boxes], number: int) -> tuple[Floats, Flags]:
     """Scores of a class's detections, the highest first, and whether each hits a box that no better one has hit."""
     scores: list[float] = []
     right: list[bool] = []

@@ -6,9 +6,9 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from dream_if.detection import scoring
-from dream_if.detection.labels import Boxes
-from dream_if.detection.scoring import AP, AP_50, RECALL, check_scorer, score_detections
+from dream_if.downstream import scoring
+from dream_if.downstream.labels import Boxes
+from dream_if.downstream.scoring import AP, AP_50, RECALL, check_scorer, score_detections
 from dream_if.errors import InputError
 
 pytestmark = pytest.mark.skipif(find_spec("pycocotools") is None, reason="needs the extra detection")

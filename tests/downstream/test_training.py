@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dream_if.detection.detector import STRIDES, SmallBackbone, small_detector
-from dream_if.detection.labels import Boxes
-from dream_if.detection.scoring import AP_50, score_detections
-from dream_if.detection.training import detect, train_detector
+from dream_if.downstream.detector import STRIDES, SmallBackbone, small_detector
+from dream_if.downstream.labels import Boxes
+from dream_if.downstream.scoring import AP_50, score_detections
+from dream_if.downstream.training import predict, train_network
 from dream_if.errors import InputError
 
 CPU = torch.device("cpu")
@@ -43,7 +43,7 @@ class Recorder(nn.Module):
 
 
 def recorded(seed: int, steps: int = 6) -> Recorder:
-    made = train_detector(Recorder, examples(0, 8), steps=steps, batch=4, seed=seed, device=CPU)
+    made = train_network(Recorder, examples(0, 8), steps=steps, batch=4, seed=seed, device=CPU)
     assert isinstance(made, Recorder)
     return made
 
@@ -91,10 +91,10 @@ def test_the_detector_learns_and_is_the_same_for_the_same_seed() -> None:
     pytest.importorskip("pycocotools", reason="needs the extra detection")
 
     def trained(seed: int, steps: int) -> list[dict[str, Tensor]]:
-        detector = train_detector(
+        detector = train_network(
             lambda: small_detector(3, 64), examples(0, 24), steps=steps, batch=4, seed=seed, device=CPU
         )
-        return [detect(detector, picture(number)[0], CPU) for number in range(100, 112)]
+        return [predict(detector, picture(number)[0], CPU, ("boxes", "labels", "scores")) for number in range(100, 112)]
 
     truth = [picture(number)[1] for number in range(100, 112)]
     untrained = score_detections(trained(0, 2), truth, ["bright", "dark"])
@@ -113,4 +113,4 @@ def test_a_loss_that_is_no_number() -> None:
             return {"loss": self.weight.sum() / 0}
 
     with pytest.raises(InputError, match="no number after 0 steps"):
-        train_detector(Broken, examples(0, 2), steps=2, batch=1, seed=0, device=CPU)
+        train_network(Broken, examples(0, 2), steps=2, batch=1, seed=0, device=CPU)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from dream_if.detection.files import write_data_yaml, write_labels
-from dream_if.detection.labels import Boxes
-from dream_if.detection.yolo import find_program, train_and_detect
+from dream_if.downstream.files import write_data_yaml, write_labels
+from dream_if.downstream.labels import Boxes
+from dream_if.downstream.yolo import find_program, train_and_detect
 from dream_if.errors import InputError
 
 CPU = torch.device("cpu")

@@ -14,8 +14,8 @@ from torch import Tensor
 from torchvision.ops import box_convert
 
 from dream_if.data.splits import Split
-from dream_if.detection.labels import Boxes
-from dream_if.detection.training import Detections
+from dream_if.downstream.labels import Boxes
+from dream_if.downstream.training import Found
 from dream_if.errors import InputError
 from dream_if.storage import write_atomically
 
@@ -99,7 +99,7 @@ def _left_top_sides(corners: Tensor) -> list[list[float]]:
     return sides
 
 
-def write_found(file: Path, found: Sequence[Detections]) -> None:
+def write_found(file: Path, found: Mapping[str, Found]) -> None:
     """Write what was found in images in COCO's form of results, for whoever wants to look or score anew.
 
     Raises:
@@ -107,7 +107,7 @@ def write_found(file: Path, found: Sequence[Detections]) -> None:
     """
     lines = [
         {"image_id": number, "category_id": label, "bbox": box, "score": score}
-        for number, image in enumerate(found, start=1)
+        for number, image in enumerate(found.values(), start=1)
         for box, label, score in zip(
             _left_top_sides(image["boxes"]), image["labels"].tolist(), image["scores"].tolist(), strict=True
         )
@@ -115,7 +115,7 @@ def write_found(file: Path, found: Sequence[Detections]) -> None:
     write_atomically(file, json.dumps(lines).encode())
 
 
-def read_found(file: Path, position: int) -> Detections:
+def read_found(file: Path, position: int, _name: str) -> Found:
     """What `write_found` wrote of the image at a position, counted from 0.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Fused images with boxes, as data sets for detectors: what Table 5 trains on and tests."""
+"""Fused images with labels, as data sets: what networks are trained on and tested with."""
 
 import hashlib
 import re
@@ -14,12 +14,11 @@ from PIL.PngImagePlugin import PngInfo
 from dream_if import baselines, models
 from dream_if.cache_keys import package_digest
 from dream_if.data.conditions import CLEAN, Condition
-from dream_if.data.pairs import read_image, to_tensor
 from dream_if.data.sampling import spread_evenly
 from dream_if.data.splits import Split
-from dream_if.detection.files import image_file, write_data_yaml, write_labels
-from dream_if.detection.labels import Boxes, class_names, label_files, read_labels, scene_labels
-from dream_if.detection.training import Example
+from dream_if.downstream.files import image_file
+from dream_if.downstream.tasks import FusedFile, FusedSet, Task
+from dream_if.downstream.training import Labels
 from dream_if.errors import InputError
 from dream_if.methods.method import PairId
 from dream_if.methods.rows import Row
@@ -29,7 +28,7 @@ from dream_if.scoring.plan import TablePlan
 from dream_if.scoring.test_sets import OWNERS, SetSettings, TestSet
 from dream_if.storage import cache_key, write_atomically
 
-__all__ = ["DetectionSet", "FusedFile", "LabelledSet", "LabelledSplit", "fuse_sets", "labelled_sets"]
+__all__ = ["LabelledSet", "LabelledSplit", "fuse_sets", "labelled_sets"]
 
 SPLITS: tuple[Split, Split] = ("train", "test")
 STAMP = "dream-if"
@@ -43,12 +42,12 @@ class LabelledSplit:
     Attributes:
         images: of the split.
         numbers: of those that have labels, in their order.
-        read: number of a pair, and its height and width, to its boxes.
+        read: number of a pair, and its height and width, to its labels.
     """
 
     images: TestSet
     numbers: tuple[int, ...]
-    read: Callable[[int, tuple[int, int]], Boxes]
+    read: Callable[[int, tuple[int, int]], Labels]
 
 
 @dataclass(frozen=True)
@@ -66,11 +65,12 @@ class LabelledSet:
     names: tuple[str, ...] | None
 
 
-def labelled_sets(plan: TablePlan, train: int | None) -> tuple[list[LabelledSet], list[str]]:
-    """The sets of a plan that a detector can be trained on and tested with.
+def labelled_sets(plan: TablePlan, task: Task, train: int | None) -> tuple[list[LabelledSet], list[str]]:
+    """The sets of a plan that a network can be trained on and tested with.
 
     Args:
-        plan: of Table 5.
+        plan: of the task's table.
+        task: what it is trained for.
         train: training pairs of each set; if None all, and of scenes twice as many as in the test.
 
     Returns:
@@ -81,39 +81,40 @@ def labelled_sets(plan: TablePlan, train: int | None) -> tuple[list[LabelledSet]
         settings = test.settings
         try:
             splits: dict[Split, LabelledSplit] = {
-                "train": _labelled(name, replace(settings, split="train", count=train or 2 * settings.count), train),
-                "test": _labelled(name, settings, None),
+                "train": _labelled(
+                    name, task, replace(settings, split="train", count=train or 2 * settings.count), train
+                ),
+                "test": _labelled(name, task, settings, None),
             }
         except InputError as error:
             left_out.append(f"{name}: {error}")
             continue
-        found.append(LabelledSet(name, splits, class_names(settings.layout, settings.root)))
+        found.append(LabelledSet(name, splits, task.class_names(settings.layout, settings.root)))
     return found, left_out
 
 
-def _labelled(name: str, settings: SetSettings, most: int | None) -> LabelledSplit:
+def _labelled(name: str, task: Task, settings: SetSettings, most: int | None) -> LabelledSplit:
     """The pairs of a split that have labels, no more than `most` and the set's own limit of them, spread evenly."""
     images = TestSet(name, replace(settings, limit=None))
     every = tuple(range(len(images.names)))
     files: dict[str, Path] = {}
     if not images.generated:
-        files = label_files(settings.root, settings.split, images.names)
+        files = task.label_files(settings.root, settings.split, images.names)
         every = tuple(number for number in every if images.names[number] in files)
     if not every:
         raise InputError(
-            f"none of the {len(images.names)} {settings.split} pair(s) in {settings.root} has labels; expected .xml "
-            f"(VOC) or .txt (YOLO) files with the pairs' names in {settings.root}/labels, .../Annotations or "
-            f".../{settings.split}/labels{_source(settings)}"
+            f"none of the {len(images.names)} {settings.split} pair(s) in {settings.root} has labels; expected "
+            f"{task.files.format(root=settings.root, split=settings.split)}{_source(settings)}"
         )
     count = min([len(every), *(limit for limit in (most, settings.limit) if limit is not None)])
     numbers = tuple(every[position] for position in spread_evenly(count, len(every)))
 
-    def read(number: int, size: tuple[int, int]) -> Boxes:
+    def read(number: int, size: tuple[int, int]) -> Labels:
         if images.generated:
-            return scene_labels(settings.split, images.positions[number], settings.seed, size)
-        return read_labels(files[images.names[number]], size, names)
+            return task.of_scene(settings.split, images.positions[number], settings.seed, size)
+        return task.read(files[images.names[number]], size, names)
 
-    names = class_names(settings.layout, settings.root)
+    names = task.class_names(settings.layout, settings.root)
     return LabelledSplit(images, numbers, read)
 
 
@@ -121,52 +122,22 @@ def _source(settings: SetSettings) -> str:
     return f"; get them from {OWNERS[settings.layout]}." if settings.layout in OWNERS else "."
 
 
-@dataclass(frozen=True)
-class FusedFile:
-    """A fused image on disk, its height and width, its boxes, and what stands for its pixels."""
-
-    file: Path
-    name: str
-    size: tuple[int, int]
-    boxes: Boxes
-    key: str
-
-    def example(self) -> Example:
-        """What reads it for a detector."""
-        return lambda: (to_tensor(read_image(self.file, 3)), self.boxes)
-
-    @property
-    def digest(self) -> str:
-        """Hash of all that a detector gets to know of it."""
-        told = [self.name, self.key, self.boxes.corners.tolist(), self.boxes.classes.tolist()]
-        return cache_key(told)
-
-
-@dataclass(frozen=True)
-class DetectionSet:
-    """A row's fused images of a set.
-
-    Attributes:
-        folder: where they are, in the form of YOLO and COCO.
-        pictures: by split.
-        names: of the classes.
-    """
-
-    folder: Path
-    pictures: Mapping[Split, tuple[FusedFile, ...]]
-    names: tuple[str, ...]
-
-
 def fuse_sets(
-    sets: list[LabelledSet], plan: TablePlan, out: Path, device: torch.device, progress: Callable[[], None]
-) -> dict[tuple[str, str], DetectionSet]:
+    sets: list[LabelledSet],
+    plan: TablePlan,
+    task: Task,
+    out: Path,
+    device: torch.device,
+    progress: Callable[[], None],
+) -> dict[tuple[str, str], FusedSet]:
     """Write every row's fused images of all sets, with their labels.
 
     An image that is there already, of the same pair and method, stays.
 
     Args:
         sets: with labels.
-        plan: of Table 5.
+        plan: of the task's table.
+        task: what the labels are for.
         out: a folder for each set, and in it one for each row.
         device: where methods compute.
         progress: called after each image.
@@ -188,24 +159,23 @@ def fuse_sets(
             for number in part.numbers:
                 pair = ScoredPair(part.images.read(number), labelled.name, device)
                 height, width = pair.clean[0].shape[-2:]
-                boxes = part.read(number, (height, width))
+                labels = part.read(number, (height, width))
                 for row in plan.rows:
                     folder = _folder(out, labelled.name, row.name)
                     file = image_file(folder, split, pair.name)
                     key = _fused_file(pair, row, file, code)
-                    pictures[row.name, split].append(FusedFile(file, pair.name, (height, width), boxes, key))
+                    pictures[row.name, split].append(FusedFile(file, pair.name, (height, width), labels, key))
                     progress()
         names = labelled.names or _numbered([pictures[plan.ours, split] for split in SPLITS])
         for row in plan.rows:
             folder = _folder(out, labelled.name, row.name)
             for split in SPLITS:
                 of_split = pictures[row.name, split]
-                write_labels(folder, split, {p.name: (p.size, p.boxes) for p in of_split}, names)
                 for file in set((folder / "images" / split).glob("*.png")) - {p.file for p in of_split}:
                     file.unlink()  # of an earlier plan, which YOLO's program would take for part of the set
-            write_data_yaml(folder, names)
             kept = {split: tuple(pictures[row.name, split]) for split in SPLITS}
-            found[labelled.name, row.name] = DetectionSet(folder, kept, names)
+            found[labelled.name, row.name] = FusedSet(folder, kept, names)
+            task.write(found[labelled.name, row.name])
     return found
 
 
@@ -246,5 +216,5 @@ def _stamp(file: Path) -> str | None:
 
 
 def _numbered(splits: Iterable[list[FusedFile]]) -> tuple[str, ...]:
-    classes = [int(n) for pictures in splits for picture in pictures for n in picture.boxes.classes.tolist()]
+    classes = [number for pictures in splits for picture in pictures for number in picture.labels.numbers()]
     return tuple(f"class {number}" for number in range(max(classes, default=0) + 1))

@@ -9,7 +9,7 @@ import torch
 
 from dream_if.data.images import read_image
 from dream_if.data.scenes import generate_scene, save_scenes
-from dream_if.detection.labels import Boxes, class_names, label_files, read_labels, scene_labels
+from dream_if.downstream.labels import Boxes, class_names, label_files, read_labels, scene_labels
 from dream_if.errors import InputError
 
 SHARED = Path(os.environ.get("DREAM_IF_SHARED", "../shared"))

@@ -8,7 +8,7 @@ pair without a file has no labels.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -57,6 +57,25 @@ class Boxes:
         kept = (found[:, 2] > found[:, 0]) & (found[:, 3] > found[:, 1])
         return cls(found[kept], torch.tensor(classes, dtype=torch.long)[kept])
 
+    def target(self, width: int, mirrored: bool) -> dict[str, Tensor]:
+        """As torchvision's detectors take them: classes from 1, as 0 is the background.
+
+        Args:
+            width: of the image.
+            mirrored: whether the image is, left to right.
+        """
+        left, top, right, bottom = self.corners.unbind(1)
+        corners = torch.stack([width - right, top, width - left, bottom], dim=1) if mirrored else self.corners
+        return {"boxes": corners, "labels": self.classes + 1}
+
+    def numbers(self) -> set[int]:
+        """The classes that are there."""
+        return set(self.classes.tolist())
+
+    def told(self) -> list[object]:
+        """All of it, as JSON can hold it."""
+        return [self.corners.tolist(), self.classes.tolist()]
+
 
 def scene_labels(split: Split, position: int, seed: int, size: tuple[int, int]) -> Boxes:
     """The boxes of a generated scene.
@@ -73,8 +92,15 @@ def scene_labels(split: Split, position: int, seed: int, size: tuple[int, int]) 
     )
 
 
-def class_names(layout: str, root: Path | None) -> tuple[str, ...] | None:
+def class_names(
+    layout: str, root: Path | None, known: Mapping[str, tuple[str, ...]] = CLASSES
+) -> tuple[str, ...] | None:
     """The classes of a set in the order of their numbers: from ``<root>/classes.txt``, a name a line, or by layout.
+
+    Args:
+        layout: of the set.
+        root: its folder; None for scenes.
+        known: layout -> names.
 
     Returns:
         None where neither tells.
@@ -84,7 +110,7 @@ def class_names(layout: str, root: Path | None) -> tuple[str, ...] | None:
     """
     listed = None if root is None else root / NAMES
     if listed is None or not listed.is_file():
-        return CLASSES.get(layout)
+        return known.get(layout)
     try:
         names = tuple(line.strip() for line in listed.read_text(encoding="utf-8-sig").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:
@@ -96,26 +122,34 @@ def class_names(layout: str, root: Path | None) -> tuple[str, ...] | None:
     return names
 
 
-def label_files(root: Path, split: Split, names: Sequence[str]) -> dict[str, Path]:
+def label_files(
+    root: Path,
+    split: Split,
+    names: Sequence[str],
+    folders: Collection[str] = FOLDERS,
+    endings: Sequence[str] = (".xml", ".txt"),
+) -> dict[str, Path]:
     """Find the label files of pairs.
 
     Args:
         root: folder of the set.
         split: of the pairs.
         names: stems of the pairs.
+        folders: what the folder of labels may be called, in small letters.
+        endings: of label files.
 
     Returns:
         Stem -> file, for those that have one; empty where there is no folder of labels.
 
     Raises:
-        InputError: A pair has both a VOC and a YOLO file, or a folder cannot be listed.
+        InputError: A pair has two files, such as one of VOC and one of YOLO, or a folder cannot be listed.
     """
-    folder = _folder(root, split)
+    folder = _folder(root, split, folders)
     if folder is None:
         return {}
     found = {}
     for name in names:
-        files = [path for ending in (".xml", ".txt") if (path := folder / f"{name}{ending}").is_file()]
+        files = [path for ending in endings if (path := folder / f"{name}{ending}").is_file()]
         if len(files) > 1:
             raise InputError(f"{files[0]}: {files[1].name} lies beside it; keep one label file for each pair.")
         if files:
@@ -123,18 +157,18 @@ def label_files(root: Path, split: Split, names: Sequence[str]) -> dict[str, Pat
     return found
 
 
-def _folder(root: Path, split: Split) -> Path | None:
-    places = _folders(root / split)
-    for sub in _folders(root):
+def _folder(root: Path, split: Split, called: Collection[str]) -> Path | None:
+    places = _folders(root / split, called)
+    for sub in _folders(root, called):
         places += [sub / split, sub]
     return next((place for place in places if place.is_dir()), None)
 
 
-def _folders(place: Path) -> list[Path]:
+def _folders(place: Path, called: Collection[str]) -> list[Path]:
     if not place.is_dir():
         return []
     try:
-        return sorted(sub for sub in place.iterdir() if sub.is_dir() and sub.name.lower() in FOLDERS)
+        return sorted(sub for sub in place.iterdir() if sub.is_dir() and sub.name.lower() in called)
     except OSError as error:
         raise InputError(f"{place}: cannot be listed ({error.strerror}).") from error
 

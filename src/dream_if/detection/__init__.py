@@ -1,1 +1,0 @@
-"""Detection on fused images: labels, a detector, its training and its scores."""

@@ -1,0 +1,1 @@
+"""Networks trained and tested on fused images: detectors and segmentation."""
