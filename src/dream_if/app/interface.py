@@ -167,8 +167,7 @@ def build_live(live: Live) -> gr.Blocks:
 
     with QuietBlocks(title="Dream-IF", analytics_enabled=False) as page:
         gr.Markdown(LIVE)
-        number, window = gr.State(0), gr.HTML(elem_id="live")
-        line = gr.Markdown(elem_id="line")
+        number, line, window = gr.State(0), gr.Markdown(elem_id="line"), gr.HTML(elem_id="live")
         gr.Timer(TICK).tick(
             look,
             inputs=number,
