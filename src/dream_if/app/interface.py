@@ -10,16 +10,18 @@ from starlette.middleware import Middleware
 
 from dream_if.app.demo import Demo, Map
 from dream_if.app.examples import Example
+from dream_if.app.live import Live
 from dream_if.app.offline import OfflineOnly
 from dream_if.app.sliders import CHAIN, DEGRADED, MOST, TITLES, Sliders, Source
 from dream_if.errors import InputError
 from dream_if.inference.intensity import COLOURS
 from dream_if.storage import IMAGE_ENDINGS
 
-__all__ = ["build", "serve"]
+__all__ = ["build", "build_live", "serve"]
 
 MOST_BYTES = 64 * 2**20  # of an uploaded file
 PALETTE = "inferno"  # of heat
+TICK = 0.1  # seconds after which a visitor asks for a newer live frame, if the last answer is there
 QUEUE = 16  # visitors who may wait for their turn; one fusion goes on at a time
 
 ABOUT = """\
@@ -27,10 +29,14 @@ ABOUT = """\
 Fuses a visible and an infrared picture of one scene into one, in its own size. Both must show it from the same place, \
 pixel by pixel, or be aligned first. Uploads are deleted when the server stops."""
 DOMINANCE = "Dominance is how much each source was trusted at a pixel: dark the map's least value, yellow its largest."
+LIVE = "# Dream-IF\nTwo live sources, fused as they come. Everybody who opens this page sees the same frames."
 CSS = """
 .gradio-container {max-width: 1480px !important}
 #examples .thumbnail-item {aspect-ratio: 8 / 3}
 #examples .grid-wrap {min-height: 0; padding-top: 26px}
+.live {display: grid; grid-template-columns: 2fr 1fr; gap: 12px; align-items: start}
+.live figure {margin: 0 0 12px}
+.live img {width: 100%}
 """
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}  # for this page alone, no interface for programs
 FONTS = ("system-ui", "sans-serif")  # of the visitor's machine: Gradio's own come from a server of Google
@@ -134,6 +140,43 @@ def build(demo: Demo, examples: Sequence[Example]) -> gr.Blocks:
         }
         button.click(**fusing)
         gallery.select(_choosing(examples), outputs=[visible, infrared], **PRIVATE).success(**fusing)
+    return page
+
+
+def build_live(live: Live) -> gr.Blocks:
+    """The page of two live sources, not yet served.
+
+    Each visitor asks for the newest view once the last one has come. A generator's frames would wait for a slow browser
+    without end, and pictures of Gradio's own would fill the disk.
+
+    Args:
+        live: what fuses them, started.
+    """
+
+    def look(number: int) -> Any:
+        view = live.view
+        if view.number == number or not view.pictures:
+            return gr.skip()
+        fused, visible, infrared = (
+            f'<figure><img src="{uri}" alt="{name}" decoding="sync"><figcaption>{name}</figcaption></figure>'
+            for name, uri in zip(("Fused", "Visible", "Infrared"), view.pictures, strict=True)
+        )
+        line = html.escape(view.line, quote=False)
+        said = f"**{line}.** This is the last frame; start the app anew to go on." if view.ended else line
+        return view.number, f'<div class="live">{fused}<div>{visible}{infrared}</div></div>', said
+
+    with QuietBlocks(title="Dream-IF", analytics_enabled=False) as page:
+        gr.Markdown(LIVE)
+        number, line, window = gr.State(0), gr.Markdown(elem_id="line"), gr.HTML(elem_id="live")
+        gr.Timer(TICK).tick(
+            look,
+            inputs=number,
+            outputs=[number, window, line],
+            queue=False,
+            show_progress="hidden",
+            trigger_mode="once",
+            **PRIVATE,
+        )
     return page
 
 

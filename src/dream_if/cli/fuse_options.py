@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dream_if.cli import align_options, network_options
+from dream_if.cli import align_options, network_options, stream_options
 from dream_if.cli.options import option, positional
 from dream_if.inference.aligning import Aligner
 from dream_if.inference.api import make_fuser
@@ -77,31 +77,15 @@ class Options:
     crf: int | None = option(
         "quality of a video, smaller is better; if left out the codec's own", default=None, metavar="N"
     )
-    temporal: float = option(
-        "smooth a video or stream over time, against flicker and noise: 0 (off) to below 1, such as 0.8, a mean over "
-        "about 5 frames; what moves is not smoothed",
-        default=0.0,
-        metavar="STRENGTH",
-    )
+    temporal: float = stream_options.temporal()
     stream: bool = option(
         "the sources are streams: needed for named pipes and for '-', standard input and output; URLs such as "
         "rtsp://... and /dev/video0 are taken for streams without it",
         default=False,
     )
-    lag: float | None = option(
-        "seconds by which infrared frames of a stream come later than visible ones of the same moment; 0 if left out, "
-        "below 0 if they come earlier",
-        default=None,
-        metavar="SECONDS",
-    )
-    tolerance: float | None = option(
-        "seconds between the frames of a pair at most, of streams; half a frame of the slower one if left out",
-        default=None,
-        metavar="SECONDS",
-    )
-    timeout: float | None = option(
-        "seconds after which a silent stream counts as ended; 10 if left out", default=None, metavar="SECONDS"
-    )
+    lag: float | None = stream_options.lag()
+    tolerance: float | None = stream_options.tolerance()
+    timeout: float | None = stream_options.timeout()
     threads: int | None = network_options.threads()
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, current_thread, main_thread
 
-from dream_if.cli import network_options
+from dream_if.cli import network_options, stream_options
 from dream_if.cli.fuse_options import MISSING, Options, network, settings_of
 from dream_if.cli.options import is_stream
 from dream_if.cli.progress import progress_bar
@@ -77,14 +77,7 @@ def run_streams(options: Options) -> int:
     """Fuse two live sources until one ends or a signal comes, and say what became of them."""
     with needs_pyav():
         from dream_if.inference.stream import fuse_streams
-    visible, infrared = ("pipe:0" if given == "-" else given for given in (options.visible, options.infrared))
-    if visible == infrared:
-        raise InputError(f"{visible} is both sources; give two.")
-    for source in (visible, infrared):
-        if not is_stream(source) and not Path(source).is_fifo():
-            raise InputError(
-                f"{source}: expected a stream, a URL, a device or a named pipe. Two videos are fused without --stream."
-            )
+    visible, infrared = stream_options.live_sources(options.visible, options.infrared)
     _refuse_what_is_for_pictures(options)
     if options.align and not options.rig:
         raise InputError(
@@ -95,9 +88,7 @@ def run_streams(options: Options) -> int:
     out: Path | str = "pipe:1" if options.out == "-" else options.out
     if not is_stream(str(out)) and not Path(out).is_fifo():
         out = Path(out).expanduser()
-    timeout = 10.0 if options.timeout is None else options.timeout
-    if timeout <= 0 or (options.tolerance is not None and options.tolerance < 0):
-        raise InputError("--timeout must be above 0 seconds, and --tolerance 0 or more.")
+    pace = stream_options.pace(options.lag, options.tolerance, options.timeout)
     settings = settings_of(options)
     fuser, threads = network(options)
     sys.stderr.write(f"Fusing two streams {network_options.where(fuser, threads)}; Ctrl-C ends it\n")
@@ -112,11 +103,9 @@ def run_streams(options: Options) -> int:
             crf=options.crf,
             temporal=options.temporal,
             threads=threads.number,
-            lag=options.lag or 0.0,
-            tolerance=options.tolerance,
-            timeout=timeout,
             stop=stop,
             say=lambda line: print(line, file=sys.stderr, flush=True),
+            **pace,
         )
     for note in report.notes:
         sys.stderr.write(f"Note: {note}.\n")

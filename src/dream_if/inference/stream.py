@@ -10,6 +10,7 @@ from threading import Event
 
 import av
 import numpy as np
+import numpy.typing as npt
 
 from dream_if.errors import InputError
 from dream_if.inference.engine import Settings, fuse_pictures
@@ -24,7 +25,11 @@ from dream_if.inference.video import by_percentiles, check_frames, whole_range
 from dream_if.inference.video_writing import VideoWriter, choose_codec
 from dream_if.storage import atomic_file
 
-__all__ = ["StreamReport", "fuse_streams"]
+__all__ = ["Show", "StreamReport", "fuse_streams"]
+
+Values = npt.NDArray[np.float32]
+Show = Callable[[Values, Values, Values], None]
+"""Takes a fused frame, (H, W, 1 or 3), and its visible and infrared one, (H, W, 3) and (H, W), all in [0, 1]."""
 
 EVERY = 5.0  # seconds between two lines
 LEVELS = 2.0  # seconds in which running percentiles make two thirds of their way to new ones
@@ -38,7 +43,7 @@ class StreamReport:
         frames: how many were fused.
         seconds: from the first fused frame to the last.
         dropped: visible and infrared frames that came and were not used.
-        latency: seconds from a decoded visible frame to its fused one in the encoder: mean and largest.
+        latency: seconds from a decoded visible frame to its fused one in the encoder, or shown: mean and largest.
         flicker: of the fused frames, smoothed if that was asked for.
         stopped: a sentence that says why it ended.
         notes: sentences about what was done on the way that a user may want to know.
@@ -125,7 +130,7 @@ def fuse_streams(
     fuser: Fuser,
     visible: str,
     infrared: str,
-    out: Path | str,
+    out: Path | str | Show,
     settings: Settings | None = None,
     *,
     codec: str = "auto",
@@ -147,7 +152,8 @@ def fuse_streams(
         visible: URL, device, named pipe or ``pipe:0``; the fused video takes its times, shape of pixels and colour
             matrix over.
         infrared: likewise, of the same size.
-        out: file to write, whole when the streams have ended; or, as text, a URL or pipe for a transport stream.
+        out: file to write, whole when the streams have ended; or, as text, a URL or pipe for a transport stream;
+            or what is called with each frame.
         settings: colours and infrared range. Percentiles follow the scene within seconds.
         codec: ``auto``, ``h264``, ``h265``, ``vp9``, ``av1`` or ``ffv1``.
         crf: constant rate factor of the codec, None for its own.
@@ -164,12 +170,14 @@ def fuse_streams(
             output cannot be written, or memory is short.
     """
     settings = settings or Settings()
-    choose_codec(out, codec, crf)
+    if isinstance(out, Path | str):
+        choose_codec(out, codec, crf)
     smoother = Smoother(temporal)
     pairs = Pairs((visible, infrared), lag, tolerance, timeout, stop or Event())
     levels, flicker, doubts = RunningRange(settings.infrared_range), Flicker(), FrameDoubts()
     meter = Meter(pairs, say or (lambda _: None))
-    writer, first, last, ticks = None, 0.0, 0.0, -1
+    writer: VideoWriter | None = None
+    first, last, ticks = 0.0, 0.0, -1
     notes: tuple[str, ...] = ()
     try:
         with ExitStack() as stack:
@@ -180,11 +188,12 @@ def fuse_streams(
                 seen, heated = pair
                 source, heat = seen.frame.picture(), heated.frame.picture()
                 span = levels.over(heated, heat)
-                if writer is None:
+                if not meter.frames:
                     check_frames(seen.frame, heated.frame, settings.aligner is not None)
+                    first = seen.when
+                if writer is None and isinstance(out, Path | str):
                     path = stack.enter_context(_opened(out))
                     writer = stack.enter_context(VideoWriter(path, out, seen.video, seen.frame, codec, crf, threads, 0))
-                    first = seen.when
                 if settings.aligner is not None:
                     heat = settings.aligner(source, heat)
                 fused = fuse_pictures(fuser, [(source, heat)], replace(settings, infrared_range=span, aligner=None))[0]
@@ -193,19 +202,22 @@ def fuse_streams(
                 flicker.add(values, shown, hot)
                 doubts.add({visible: shown.mean(axis=2), infrared: hot}, fused.doubts)
                 last, ticks = seen.when, max(round((seen.when - first) / float(seen.video.time_base)), ticks + 1)
-                writer.add(values, ticks, 0)
+                if writer is not None:
+                    writer.add(values, ticks, 0)
+                elif not isinstance(out, Path | str):
+                    out(values, shown, hot)
                 meter.add(time.monotonic() - seen.at)
                 notes = notes or fused.notes  # those of the first frame: a range that runs would give one for each
     except av.FFmpegError as error:
-        if isinstance(out, Path):
+        if not isinstance(out, str):
             raise
         raise InputError(
             f"{out}: cannot be written to ({error.strerror or error}); start what reads it first."
         ) from error
-    if writer is None:
+    if not meter.frames:
         raise InputError(
             f"{pairs.stopped}, and no two frames were close enough in time; allow more seconds with --tolerance."
         )
-    notes = (*writer.notes, *notes, *doubts.notes(), *smoother.notes())
+    notes = (*(writer.notes if writer else ()), *notes, *doubts.notes(), *smoother.notes())
     latency = meter.mean, meter.most
     return StreamReport(meter.frames, last - first, pairs.dropped, latency, flicker, pairs.stopped, notes)

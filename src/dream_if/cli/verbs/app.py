@@ -5,18 +5,28 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 
 from dream_if.app.demo import Demo
 from dream_if.app.examples import make_examples
-from dream_if.cli import network_options
+from dream_if.app.live import Live, Show
+from dream_if.cli import align_options, network_options, stream_options
+from dream_if.cli.fuse_videos import needs_pyav
 from dream_if.cli.options import option
+from dream_if.cli.stream_options import live_sources
 from dream_if.errors import InputError
-from dream_if.inference import make_fuser
+from dream_if.inference import Fuser, make_fuser
+from dream_if.inference.aligning import Aligner
+from dream_if.inference.engine import Settings
 from dream_if.inference.fuser import Precision
+from dream_if.inference.intensity import InfraredRange
 from dream_if.machine import choose_threads, use_threads
+from dream_if.registration.rig import read_rig
 
 __all__ = ["Options", "run"]
 
@@ -40,6 +50,22 @@ class Options:
         "through Gradio's server",
         default=False,
     )
+    live: Sequence[str] = option(
+        "two live sources, as for dream-if fuse: a page with their fused frames, in place of that for pictures",
+        default=(),
+        nargs=2,
+        metavar=("VISIBLE", "INFRARED"),
+    )
+    infrared_range: str = option(
+        "of live sources: which infrared values become black and white: auto, full, percentile or LOW,HIGH",
+        default="auto",
+        metavar="RANGE",
+    )
+    rig: str | None = align_options.rig()
+    temporal: float = stream_options.temporal()
+    lag: float | None = stream_options.lag()
+    tolerance: float | None = stream_options.tolerance()
+    timeout: float | None = stream_options.timeout()
     device: str = network_options.device()
     precision: Precision = network_options.precision()
     max_memory: str | None = network_options.max_memory()
@@ -47,7 +73,7 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Serve a page on which two pictures are fused, until Ctrl-C.
+    """Serve a page on which two pictures are fused, or one with two live sources, until Ctrl-C.
 
     Raises:
         InputError: Something is wrong with the options, or Gradio is not installed.
@@ -57,6 +83,13 @@ def run(options: Options) -> int:
     check_host(options.host)
     if find_spec("gradio") is None:
         raise InputError("the page needs Gradio, which is not installed; pip install 'dream-if[app]' brings it.")
+    if not options.live and (
+        options.temporal
+        or options.infrared_range != "auto"
+        or any(given is not None for given in (options.rig, options.lag, options.tolerance, options.timeout))
+    ):
+        raise InputError("--infrared-range, --rig, --temporal, --lag, --tolerance and --timeout are for --live.")
+    fusing = _fusing(options) if options.live else None
     threads = choose_threads(options.threads)
     use_threads(threads)
     fuser = make_fuser(
@@ -68,18 +101,47 @@ def run(options: Options) -> int:
         folder = Path(name)
         # Read by Gradio as it is imported: no telemetry, and uploads where they are deleted at the end.
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(folder / "cache")}
-        from dream_if.app.interface import build, serve  # Gradio takes seconds, and other verbs do without it
+        # Gradio takes seconds, and other verbs do without it.
+        from dream_if.app.interface import build, build_live, serve
 
-        demo = Demo(fuser, folder)
-        page = build(demo, make_examples(folder / "examples"))
-        server = serve(page, options.host, options.port, options.share)
-        print(f"Serving {server.local_url} until Ctrl-C", flush=True)
+        shown = Demo(fuser, folder) if fusing is None else Live(partial(fusing, fuser), *live_sources(*options.live))
         try:
-            server.block_thread()
+            if isinstance(shown, Live):
+                shown.start()
+                page = build_live(shown)
+                shown.wait()
+            else:
+                page = build(shown, make_examples(folder / "examples"))
+            server = serve(page, options.host, options.port, options.share)
+            print(f"Serving {server.local_url} until Ctrl-C", flush=True)
+            try:
+                server.block_thread()
+            finally:
+                server.close()
         finally:
-            server.close()
-            demo.finish()
+            shown.finish()
     return 0
+
+
+def _fusing(options: Options) -> Callable[[Fuser, Show, Callable[[str], None], Event], str]:
+    """What fuses the live sources.
+
+    Raises:
+        InputError: An option cannot be used, or PyAV is not installed.
+    """
+    with needs_pyav():
+        from dream_if.inference.stream import fuse_streams
+    visible, infrared = live_sources(*options.live)
+    pace = stream_options.pace(options.lag, options.tolerance, options.timeout)
+    aligner = Aligner(read_rig(Path(options.rig).expanduser())) if options.rig else None
+    settings = Settings("rgb", InfraredRange.parse(options.infrared_range), aligner)
+
+    def fuse(fuser: Fuser, show: Show, say: Callable[[str], None], stop: Event) -> str:
+        return fuse_streams(
+            fuser, visible, infrared, show, settings, temporal=options.temporal, stop=stop, say=say, **pace
+        ).stopped
+
+    return fuse
 
 
 def check_host(host: str) -> None:
