@@ -159,7 +159,6 @@ def resave(file: Path, change) -> None:
             "pairs/classes.txt: expected two classes or more",
         ),
     ],
-    ids=str,
 )
 def test_masks_that_cannot_be_used(plan, run, masks, spoil, message: str) -> None:
     spoil(masks)
