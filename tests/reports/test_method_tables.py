@@ -276,7 +276,7 @@ def test_a_set_that_is_not_there_is_named(plan, run) -> None:
         ({"ours": "theirs"}, "ours: 'theirs' is none of the methods mine, average"),
         ({"sets": {"x": {"root": "nowhere"}}}, "none of its sets is present. x: no data in nowhere"),
         ({"metrics": ["AG", "PSRN"]}, "metrics: no metric is called 'PSRN', did you mean PSNR"),
-        ({"tables": {"6": {}}}, "tables: expected some of 1, 2, 3, 5, severity"),
+        ({"tables": {"6": {}}}, "tables: expected some of 1, 2, 3, 5, segmentation, severity"),
         ({"tables": {"2": {"restorer": "nlm"}}}, "tables.2: expected some of ours, methods"),
         ({"tables": {"2": {"restore": ["bm3d"]}}}, "tables.2.restore[0]: expected nlm"),
         ({"tables": {"2": {"conditions": {"clean": {"kind": "rain"}}}}}, "conditions.clean: this name"),
@@ -338,4 +338,4 @@ def test_the_docs_name_a_plan_that_can_be_read(table: str, tmp_path: Path, write
 
 
 def test_every_plan_in_the_repository_is_tested() -> None:
-    assert {path.stem for path in EXPERIMENTS.glob("*.yaml")} == {"demo", "paper", "folders"}
+    assert {path.stem for path in EXPERIMENTS.glob("*.yaml")} == {"demo", "paper", "folders", "segmentation"}  # the last in test_segmentation.py
