@@ -69,7 +69,17 @@ def test_the_end_is_told_without_the_address(capsys):
     live.join()
     assert live.view.line == "The infrared source was silent for 10 s"
     assert live.view.ended
-    assert capsys.readouterr().err == f"{URLS[1]} was silent for 10 s; the page stays.\n"
+    assert capsys.readouterr().err == "The infrared source was silent for 10 s; the page stays.\n"
+
+
+def test_a_name_within_a_word_is_none_of_a_source():
+    fusing = Fusing("v ended; i: distrusted in 3 of 4 frames, its level is low")
+    fusing.more.set()
+    live = Live(fusing, "v", "i")
+    live.start()
+    live.join()
+    said = "The visible source ended; the infrared source: distrusted in 3 of 4 frames, its level is low"
+    assert live.view.line == said
 
 
 def test_an_error_after_frames_is_told_and_one_before_is_raised():
@@ -179,7 +189,8 @@ class TestCommand:
         outcome = run("app", "--live", "v", "i", "--weights", weights, "--device", "cpu", "--threads", "1")
         assert outcome.status == 0, outcome.err
         assert found[0].count("data:image/jpeg") == 3
-        assert "The infrared source ended.** This is the last frame" in found[1]
+        assert found[1].startswith("**The infrared source ended")
+        assert "This is the last frame" in found[1]
         assert "until Ctrl-C" in outcome.out
         with suppress(OSError):
             os.close(os.open("v", os.O_WRONLY | os.O_NONBLOCK))

@@ -4,13 +4,13 @@ import csv
 import json
 import re
 import sys
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from PIL import Image
 from scipy import ndimage
 
@@ -20,6 +20,7 @@ from dream_if.downstream import tasks
 from dream_if.downstream.labels import read_labels, scene_labels
 from dream_if.reports.published_numbers import TABLE_5
 from dream_if.scoring.plan import DetectionSettings, read_plan
+from tests.reports.trained_plans import ROWS, SIZE, write_plan
 
 pytestmark = [
     pytest.mark.usefixtures("workspace"),
@@ -27,24 +28,11 @@ pytestmark = [
 ]
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments" / "tables"
-SIZE = (48, 64)
-ROWS = ("mine", "visible alone", "infrared alone")
-OWN = {"train": 3, "steps": 2, "batch": 2, "size": 48}
 
 
 @pytest.fixture
 def plan():
-    def write(own: dict | None = None, **changes: object) -> str:
-        given = {
-            "methods": {"mine": "average"},
-            "sets": {"scenes": {"layout": "scenes", "count": 2, "size": list(SIZE)}},
-            "tables": {"5": {**OWN, **(own or {})}},
-            **changes,
-        }
-        Path("plan.yaml").write_text(yaml.safe_dump(given, sort_keys=False))
-        return "plan.yaml"
-
-    return write
+    return partial(write_plan, "5")
 
 
 def values_of(out: str) -> dict[tuple[str, ...], float]:

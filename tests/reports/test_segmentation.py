@@ -2,12 +2,12 @@
 
 import csv
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from PIL import Image
 
 from dream_if.data.images import read_image
@@ -15,29 +15,17 @@ from dream_if.data.scene_pairs import ScenePairs
 from dream_if.downstream import tasks
 from dream_if.downstream.masks import scene_mask
 from dream_if.scoring.plan import TrainedSettings, read_plan
+from tests.reports.trained_plans import ROWS, SIZE, write_plan
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments" / "tables"
-SIZE = (48, 64)
-ROWS = ("mine", "visible alone", "infrared alone")
-OWN = {"train": 3, "steps": 2, "batch": 2, "size": 48}
 CLASSES = ("street", "person", "vehicle")
 
 
 @pytest.fixture
 def plan():
-    def write(own: dict | None = None, **changes: object) -> str:
-        given = {
-            "methods": {"mine": "average"},
-            "sets": {"scenes": {"layout": "scenes", "count": 2, "size": list(SIZE)}},
-            "tables": {"segmentation": {**OWN, **(own or {})}},
-            **changes,
-        }
-        Path("plan.yaml").write_text(yaml.safe_dump(given, sort_keys=False))
-        return "plan.yaml"
-
-    return write
+    return partial(write_plan, "segmentation")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Two live sources on the page: one thread fuses them, every visitor sees its newest frame. No Gradio here."""
 
+import re
 import sys
 from base64 import b64encode
 from collections.abc import Callable
@@ -40,7 +41,7 @@ class Live(Thread):
     Args:
         fuse: fuses until a source stops or the event is set, and says why it ended; calls the first with each frame
             (see `dream_if.inference.stream.Show`), the second with each line.
-        visible: URL of the visible source. The page does not show it: there may be a password in it.
+        visible: URL of the visible source. Neither page nor log shows it: there may be a password in it.
         infrared: likewise.
 
     Attributes:
@@ -51,8 +52,7 @@ class Live(Thread):
         super().__init__(daemon=True)
         self.view = View(0, (), "", False)
         self._fuse = fuse
-        names = {visible: "the visible source", infrared: "the infrared source"}
-        self._names = dict(sorted(names.items(), key=lambda each: -len(each[0])))  # one may be the start of the other
+        self._names = {visible: "the visible source", infrared: "the infrared source"}
         self._began, self._quit = Event(), Event()
         self._said = "the fusion broke down, see the log"
 
@@ -63,12 +63,14 @@ class Live(Thread):
         except InputError as error:
             self._said = str(error)
         finally:
-            line = self._said
-            for url, name in self._names.items():
-                line = line.replace(url, name)
-            self._next(line=line[:1].upper() + line[1:], ended=True)
+            urls = "|".join(
+                re.escape(url) for url in sorted(self._names, key=len, reverse=True)
+            )  # the longer one first
+            line = re.sub(rf"(?<!\w)({urls})(?!\w)", lambda found: self._names[found[0]], self._said)
+            line = line[:1].upper() + line[1:]
+            self._next(line=line, ended=True)
             if self.view.pictures and not self._quit.is_set():
-                sys.stderr.write(f"{self._said}; the page stays.\n")
+                sys.stderr.write(f"{line}; the page stays.\n")
             self._began.set()
 
     def wait(self) -> None:

@@ -309,10 +309,9 @@ def run_lightning(args: Sequence[str]) -> None:
     """Run one of Lightning's verbs."""
     words = with_shipped(agent_words(args))
     parser = type("Parser", (LightningParser,), {"named": named_classes(words)})
-    skipped = FusionCLI.subcommands()
-    if words[:1] and words[0] in skipped:  # the arguments of the other verbs take a third of a start's time
-        skipped = {words[0]: skipped[words[0]]}
-    cli = type("CLI", (FusionCLI,), {"subcommands": staticmethod(lambda: skipped)})
+    verbs = FusionCLI.subcommands()
+    verbs = {verb: verbs[verb] for verb in words[:1] if verb in verbs} or verbs  # the others' arguments take a while
+    cli = type("CLI", (FusionCLI,), {"subcommands": staticmethod(lambda: verbs)})
     cli(
         FusionTask,
         FusionDataModule,

@@ -124,7 +124,8 @@ def _write(images: FusedSet) -> None:
     if len(there) < 2:
         only = images.names[there.pop()] if there else "no class"
         raise InputError(
-            f"{images.folder}: expected two classes or more in the training masks, got only {only}; take more pairs."
+            f"{images.folder}: expected two classes or more in the training masks, got only {only}; take more pairs. A "
+            f"pixel of {IGNORED} is of no class."
         )
     for split, pictures in images.pictures.items():
         for picture in pictures:

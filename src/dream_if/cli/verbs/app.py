@@ -137,9 +137,10 @@ def _fusing(options: Options) -> Callable[[Fuser, Show, Callable[[str], None], E
     settings = Settings("rgb", InfraredRange.parse(options.infrared_range), aligner)
 
     def fuse(fuser: Fuser, show: Show, say: Callable[[str], None], stop: Event) -> str:
-        return fuse_streams(
+        report = fuse_streams(
             fuser, visible, infrared, show, settings, temporal=options.temporal, stop=stop, say=say, **pace
-        ).stopped
+        )
+        return "; ".join((report.stopped, *report.notes))
 
     return fuse
 
