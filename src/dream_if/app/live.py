@@ -63,9 +63,7 @@ class Live(Thread):
         except InputError as error:
             self._said = str(error)
         finally:
-            urls = "|".join(
-                re.escape(url) for url in sorted(self._names, key=len, reverse=True)
-            )  # the longer one first
+            urls = "|".join(re.escape(url) for url in sorted(self._names, key=len, reverse=True))
             line = re.sub(rf"(?<!\w)({urls})(?!\w)", lambda found: self._names[found[0]], self._said)
             line = line[:1].upper() + line[1:]
             self._next(line=line, ended=True)
