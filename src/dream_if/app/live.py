@@ -63,6 +63,7 @@ class Live(Thread):
         except InputError as error:
             self._said = str(error)
         finally:
+            # The longer one first, as one may be the start of the other.
             urls = "|".join(re.escape(url) for url in sorted(self._names, key=len, reverse=True))
             line = re.sub(rf"(?<!\w)({urls})(?!\w)", lambda found: self._names[found[0]], self._said)
             line = line[:1].upper() + line[1:]
