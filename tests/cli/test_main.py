@@ -123,7 +123,7 @@ class TestSettings:
             (["predict"], "predict needs a trained network"),
             (["check"], "the following arguments are required: data"),
             (["check", "nowhere"], "nowhere: no such folder"),
-            (["scenes", "wrong", "--train", "x"], "train: expected a whole number, got x."),
+            (["scenes", "wrong", "--train", "x"], "--train: expected a whole number, got x."),
             (["prepare", "pairs", "x" * 300], "File name too long"),
             (["scenes", "pairs"], "pairs: expected a new or empty folder"),
         ],

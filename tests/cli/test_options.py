@@ -64,7 +64,7 @@ def test_what_is_given_once_does_not_stay_for_the_next_time():
         ([], "data"),
         (["here"], "out"),
         (["here", "plan", "more", "-o", "there"], "there is no argument more."),
-        (["here", "-o", "there", "--batch-size", "x"], "batch_size: expected a whole number, got x."),
+        (["here", "-o", "there", "--batch-size", "x"], "--batch-size: expected a whole number, got x."),
         (["here", "-o", "there", "--batch_size", "2"], "there is no setting --batch_size"),
         (["here", "-o", "there", "--dry", "2"], "there is no setting --dry"),
         (["here", "-o", "there", "--side", "up"], "side: expected left, right, got up."),

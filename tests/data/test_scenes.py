@@ -229,10 +229,12 @@ def test_saved_sets_read_back_exactly(tmp_path: Path):
         infrared = cv2.imread(str(root / split / "ir" / f"{name}.png"), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(visible[..., ::-1], scene.visible)
         np.testing.assert_array_equal(infrared, scene.infrared)
+        mask = cv2.imread(str(root / split / "Segmentation_labels" / f"{name}.png"), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(mask, scene.classes)
         boxes = [(b.label, b.x0, b.y0, b.x1, b.y1) for b in scene.boxes]
         assert read_labels(root / split / "labels" / f"{name}.txt", size) == boxes
     assert sorted(p.name for p in root.iterdir()) == ["test", "train"]
-    assert sum(1 for p in root.rglob("*") if p.is_file()) == 9
+    assert sum(1 for p in root.rglob("*") if p.is_file()) == 12
     assert [p.name for p in root.parent.iterdir()] == ["scenes"]  # nothing temporary stays
 
 

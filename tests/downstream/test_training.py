@@ -48,6 +48,11 @@ def recorded(seed: int, steps: int = 6) -> Recorder:
     return made
 
 
+@pytest.mark.parametrize("steps", [2, 10, 11])
+def test_any_number_of_steps(steps: int) -> None:
+    assert len(recorded(0, steps).seen) == 4 * steps
+
+
 def test_boxes_are_mirrored_with_their_image() -> None:
     mirrored = 0
     for image, target in recorded(0).seen:

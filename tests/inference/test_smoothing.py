@@ -111,15 +111,23 @@ class TestTheCommand:
         [
             (("v.mkv", "i.mkv"), "1", "--temporal: expected 0 (off) to below 1, got 1.0; 0.8 is a mean over"),
             (("v.mkv", "i.mkv"), "-0.1", "--temporal: expected 0 (off) to below 1, got -0.1"),
+            (("v.mkv", "i.mkv"), "nan", "--temporal: expected a number, got nan"),
             (("udp://a:1", "udp://a:2"), "1.5", "--temporal: expected 0 (off) to below 1, got 1.5"),
             (("a.png", "b.png"), "0.8", "--temporal is for two videos or streams; a.png and b.png are not videos"),
         ],
     )
-    def test_mistakes(self, run, weights, sources, strength, said):
+    def test_mistakes_are_told_before_the_network_is_loaded(self, run, sources, strength, said):
         videos(frames_of(VISIBLE, 2), frames_of(70, 2))
         for name in ("a.png", "b.png"):
             Path(name).touch()
-        options = ("-o", "f.png" if sources[0] == "a.png" else "f.mkv", "--temporal", strength, "--weights", weights)
+        options = (
+            "-o",
+            "f.png" if sources[0] == "a.png" else "f.mkv",
+            "--temporal",
+            strength,
+            "--weights",
+            "none.ckpt",
+        )
         assert said in run("fuse", *sources, *options, "--device", "cpu", "--threads", "1").message
 
 

@@ -82,7 +82,7 @@ def test_a_rig_calibrated_on_the_videos_serves_counts_of_16_bit(align, tmp_path)
         (("v.mp4", "short.mkv", "-o", "a.mp4"), "unequal lengths: v.mp4 has 5 frames"),
         (
             ("still.mkv", "other.mkv", "-o", "a.mp4"),
-            "0 of 3 pairs could be aligned with confidence; a calibration needs",
+            "0 of 3 frames could be aligned with confidence; a calibration needs 3: give frames with more structure",
         ),
     ],
 )

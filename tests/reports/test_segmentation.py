@@ -122,6 +122,10 @@ def test_masks_of_msrs(plan, run, masks) -> None:
     assert "MSRS, trained on 3 images, tested on " in text
     assert "color_cone: IoU" in text
     assert np.isnan(values_of("out")["MSRS", "mine", "0", "curve", "mIoU"])
+    with Path("out/segmentation_pairs.csv").open(newline="") as file:
+        listed = [row["name"] for row in csv.DictReader(file)]
+    tested = sorted(path.stem for path in Path("pairs/test/vi").iterdir())
+    assert (listed[:3], listed[3:]) == (["train_01", "train_02", "train_03"], tested)
 
 
 def resave(file: Path, change) -> None:

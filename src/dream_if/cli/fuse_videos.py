@@ -13,10 +13,8 @@ from dream_if.cli.options import is_stream
 from dream_if.cli.progress import progress_bar
 from dream_if.errors import InputError
 from dream_if.inference.engine import Settings
-from dream_if.inference.folders import (
-    is_video,
-    pair_files,
-)
+from dream_if.inference.folders import is_video, pair_files
+from dream_if.inference.smoothing import check_strength
 
 __all__ = ["needs_pyav", "run_streams", "run_videos"]
 
@@ -47,10 +45,13 @@ def run_videos(options: Options, visible: Path | None, infrared: Path | None, ou
     """Fuse two videos, and say what became of them."""
     with needs_pyav():
         from dream_if.inference.video import fuse_videos
+        from dream_if.inference.video_writing import choose_codec
     if visible is None or infrared is None or not (is_video(visible) and is_video(infrared)):
         raise InputError(f"{visible or MISSING} and {infrared or MISSING}: one is a video and one is not; give two.")
     _refuse_what_is_for_pictures(options)
     out = pair_files(visible, infrared, out, ".mp4", dominance=False).out
+    choose_codec(out, options.codec, options.crf)
+    check_strength(options.temporal)
     fuser, threads = network(options)
     sys.stderr.write(f"Fusing two videos {network_options.where(fuser, threads)}\n")
     with progress_bar("fused") as advance:
@@ -77,6 +78,7 @@ def run_streams(options: Options) -> int:
     """Fuse two live sources until one ends or a signal comes, and say what became of them."""
     with needs_pyav():
         from dream_if.inference.stream import fuse_streams
+        from dream_if.inference.video_writing import choose_codec
     visible, infrared = stream_options.live_sources(options.visible, options.infrared)
     _refuse_what_is_for_pictures(options)
     if options.align and not options.rig:
@@ -88,6 +90,8 @@ def run_streams(options: Options) -> int:
     out: Path | str = "pipe:1" if options.out == "-" else options.out
     if not is_stream(str(out)) and not Path(out).is_fifo():
         out = Path(out).expanduser()
+    choose_codec(out, options.codec, options.crf)
+    check_strength(options.temporal)
     pace = stream_options.pace(options.lag, options.tolerance, options.timeout)
     settings = settings_of(options)
     fuser, threads = network(options)

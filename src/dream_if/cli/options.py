@@ -84,8 +84,9 @@ def read_options(kind: type[Options], args: Sequence[str], *, prog: str, about: 
     try:
         given = parser.parse_args(list(args))
     except InputError as error:
-        flags = [name.replace("_", "-") for name in parser.get_defaults().keys()]  # noqa: SIM118  (a Namespace)
-        raise InputError(explain(str(error), flags)) from error
+        flags = {name: name.replace("_", "-") for name in parser.get_defaults().keys()}  # noqa: SIM118  (a Namespace)
+        message = re.sub(r'(?<=Parser key ")(\w+)', lambda key: f"--{flags[key[1]]}", str(error))
+        raise InputError(explain(message, flags.values())) from error
     return kind(**vars(given), **after)
 
 

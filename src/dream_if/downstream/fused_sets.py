@@ -26,7 +26,7 @@ from dream_if.pixels import image_png, to_8_bit
 from dream_if.scoring.pairs import ScoredPair
 from dream_if.scoring.plan import TablePlan
 from dream_if.scoring.test_sets import OWNERS, SetSettings, TestSet
-from dream_if.storage import cache_key, write_atomically
+from dream_if.storage import Pair, cache_key, write_atomically
 
 __all__ = ["LabelledSet", "LabelledSplit", "fuse_sets", "labelled_sets"]
 
@@ -48,6 +48,11 @@ class LabelledSplit:
     images: TestSet
     numbers: tuple[int, ...]
     read: Callable[[int, tuple[int, int]], Labels]
+
+    def files(self) -> list[Pair]:
+        """The files of the pairs that have labels; see `TestSet.files`."""
+        files = self.images.files()
+        return [files[number] for number in self.numbers] if files else []
 
 
 @dataclass(frozen=True)

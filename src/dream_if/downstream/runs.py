@@ -4,7 +4,7 @@ Scores go to the journal. So a finished row and seed is not trained again while 
 this package stay the same.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from dream_if.downstream.tasks import FusedSet, Task
 from dream_if.errors import InputError
 from dream_if.scoring.journal import JournalEntry, ScoreJournal
 from dream_if.scoring.plan import TablePlan, TrainedSettings
-from dream_if.storage import cache_key
+from dream_if.storage import Pair, cache_key
 
 __all__ = ["Results", "train_on_fused"]
 
@@ -38,6 +38,7 @@ class Results:
         scores: a line for each value: set, method, seed, class ("" for the mean over them), metric and value.
         left_out: sets without labels, a sentence each.
         folder: where the data sets are.
+        files: set -> the files of all its pairs, of training and test; none of generated scenes.
     """
 
     plan: TablePlan
@@ -48,6 +49,7 @@ class Results:
     scores: pd.DataFrame
     left_out: tuple[str, ...]
     folder: Path
+    files: Mapping[str, Sequence[Pair]]
 
     @property
     def sets(self) -> dict[str, FusedSet]:
@@ -115,7 +117,8 @@ def train_on_fused(
             lines += [(name, row, seed, kind, m, values[s]) for (m, kind), s in zip(columns, symbols, strict=True)]
             places[name, row, seed] = place
     scores = pd.DataFrame(lines, columns=["set", "method", "seed", "class", "metric", "value"])
-    return Results(plan, settings, task, data, places, scores, tuple(left_out), out / task.name)
+    files = {one.name: [pair for part in one.splits.values() for pair in part.files()] for one in sets}
+    return Results(plan, settings, task, data, places, scores, tuple(left_out), out / task.name, files)
 
 
 def _key(images: FusedSet, settings: TrainedSettings, task: Task, seed: int, device: torch.device) -> str:

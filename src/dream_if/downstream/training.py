@@ -74,7 +74,8 @@ def train_network(
         torch.manual_seed(seed)
         network = make().to(device).train()
         optimizer = torch.optim.AdamW(network.parameters(), rate)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=WARM_UP)
+        rising = max(WARM_UP, 1.5 / steps)  # OneCycleLR divides by zero where this is one step
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=rising)
         chosen = _order(len(examples), torch.Generator().manual_seed(seed))
         for step in range(steps):
             pairs = [_drawn(examples[number], mirrored) for number, mirrored in (next(chosen) for _ in range(batch))]

@@ -87,7 +87,7 @@ class Aligner:
         for visible, infrared in pairs:
             with suppress(InputError):  # a blank frame, as where a video fades in
                 estimates.append(estimate(visible.pixels, infrared.pixels, self.how))
-        return Aligner(calibrate(estimates, self.how))
+        return Aligner(calibrate(estimates, self.how, "frames"))
 
     @property
     def rig(self) -> Rig:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from dream_if.errors import InputError
 from dream_if.inference.flicker import luminance_of
 
-__all__ = ["Smoother"]
+__all__ = ["Smoother", "check_strength"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -15,6 +15,16 @@ SAME = 6.0  # of 255 grey levels: a change that is larger on average around a pi
 AROUND = 1.5  # pixels, the standard deviation of the Gaussian that averages around a pixel
 CUT = 0.25  # share of the picture that stays the same: below it, this is another scene
 OUTSIDE = (2.0,) * 4  # where the frame before shows nothing: far from every value in [0, 1], so never mixed in
+
+
+def check_strength(strength: float) -> None:
+    """Make sure that frames can be smoothed by a strength.
+
+    Raises:
+        InputError: It is out of range.
+    """
+    if not 0 <= strength < 1:
+        raise InputError(f"--temporal: expected 0 (off) to below 1, got {strength}; 0.8 is a mean over about 5 frames.")
 
 
 class Smoother:
@@ -33,10 +43,7 @@ class Smoother:
     """
 
     def __init__(self, strength: float) -> None:
-        if not 0 <= strength < 1:
-            raise InputError(
-                f"--temporal: expected 0 (off) to below 1, got {strength}; 0.8 is a mean over about 5 frames."
-            )
+        check_strength(strength)
         self._strength = strength
         self._before: Floats | None = None  # (H, W, 2 or 4): the smoothed frame, and the luminance of the fused one
         self._same = 0.0  # pixels that stayed the same, over all frames

@@ -143,7 +143,7 @@ def _numbers(path: Path, values: dict[str, Any], key: str, shape: tuple[int, ...
     return numbers
 
 
-def calibrate(estimates: Sequence[Alignment], motion: Motion) -> Rig:
+def calibrate(estimates: Sequence[Alignment], motion: Motion, what: str = "pairs") -> Rig:
     """Find the one transform of a rig from estimates for its pairs.
 
     It takes the infrared frame's corners to the median of where the confident estimates take them, so up to half of
@@ -152,6 +152,7 @@ def calibrate(estimates: Sequence[Alignment], motion: Motion) -> Rig:
     Args:
         estimates: of pairs of equal sizes.
         motion: of the rig; that of the estimates.
+        what: word for what the estimates are of, for messages.
 
     Raises:
         InputError: Sizes differ, or too few estimates are confident.
@@ -159,8 +160,8 @@ def calibrate(estimates: Sequence[Alignment], motion: Motion) -> Rig:
     sure = [each for each in estimates if each.confident]
     if len(sure) < LEAST_PAIRS:
         raise InputError(
-            f"{len(sure)} of {len(estimates)} pairs could be aligned with confidence; a calibration needs "
-            f"{LEAST_PAIRS}: add pairs with structure in both, or choose a --motion with less freedom."
+            f"{len(sure)} of {len(estimates)} {what} could be aligned with confidence; a calibration needs "
+            f"{LEAST_PAIRS}: give {what} with more structure in both, or choose a --motion with less freedom."
         )
     visible, infrared = sure[0].visible_size, sure[0].infrared_size
     if any((each.visible_size, each.infrared_size) != (visible, infrared) for each in sure):

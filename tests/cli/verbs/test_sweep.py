@@ -173,7 +173,7 @@ def test_a_signal_ends_it_with_a_line(run, order, calls) -> None:
     ("args", "message"),
     [
         (["two.yaml", "--workers", "0"], "--workers must be 1 or more, got 0."),
-        (["two.yaml", "--workers", "x"], "workers: expected a whole number, got x."),
+        (["two.yaml", "--workers", "x"], "--workers: expected a whole number, got x."),
         (["none.yaml"], "none.yaml: no such configuration file."),
         ([], "the following arguments are required: "),
         (["two.yaml", "--preset", "none.yaml"], "none.yaml: no such configuration file."),

@@ -25,6 +25,7 @@ from dream_if.inference.aligning import Aligner
 from dream_if.inference.engine import Settings
 from dream_if.inference.fuser import Precision
 from dream_if.inference.intensity import InfraredRange
+from dream_if.inference.smoothing import check_strength
 from dream_if.machine import choose_threads, use_threads
 from dream_if.registration.rig import read_rig
 
@@ -132,6 +133,7 @@ def _fusing(options: Options) -> Callable[[Fuser, Show, Callable[[str], None], E
     with needs_pyav():
         from dream_if.inference.stream import fuse_streams
     visible, infrared = live_sources(*options.live)
+    check_strength(options.temporal)
     pace = stream_options.pace(options.lag, options.tolerance, options.timeout)
     aligner = Aligner(read_rig(Path(options.rig).expanduser())) if options.rig else None
     settings = Settings("rgb", InfraredRange.parse(options.infrared_range), aligner)

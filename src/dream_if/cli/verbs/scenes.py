@@ -22,7 +22,7 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Write generated road scenes as image files: visible, infrared, and boxes of people and vehicles.
+    """Write generated road scenes as image files: visible, infrared, and boxes and masks of people and vehicles.
 
     Raises:
         InputError: A number is too small, or the folder is in use or cannot be written.

@@ -1,7 +1,7 @@
 """`dream-if tables`: a table of the paper, from finished runs or by running methods."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from dream_if.scoring.plan import TABLES, TablePlan, read_plan
 from dream_if.scoring.scored_plan import score_plan
 from dream_if.scoring.statistics import per_image
 from dream_if.shipped import find
-from dream_if.storage import make_folder, write_atomically
+from dream_if.storage import Pair, make_folder, write_atomically
 
 __all__ = ["Options", "run"]
 
@@ -200,7 +200,7 @@ def _train_on_fused(plan: TablePlan, out: Path, options: Options) -> None:
     for sentence in results.left_out:
         sys.stderr.write(f"Left out {sentence}\n")
     document = downstream_document(results)
-    _deliver(document, out, plan)
+    _deliver(document, out, results.files)
     if options.panels:
         drawn = draw_found(results, options.panels, out / "panels" / document.name)
         sys.stdout.write(f"Wrote {len(drawn)} panels to {out / 'panels' / document.name}\n")
@@ -220,17 +220,16 @@ def _score_methods(plan: TablePlan, out: Path, options: Options) -> None:
         out / f"{document.name}_images.csv",
         per_image(scored.scores).to_csv(index=False, lineterminator="\n", na_rep="nan").encode(),
     )
-    _deliver(document, out, plan)
+    _deliver(document, out, {name: images.files() for name, images in plan.images.items()})
     if options.panels:
         drawn = draw_extremes(scored, options.panels, out / "panels" / document.name, device)
         sys.stdout.write(f"Wrote {len(drawn)} panels to {out / 'panels' / document.name}\n")
 
 
-def _deliver(document: Document, out: Path, plan: TablePlan | None = None) -> None:
+def _deliver(document: Document, out: Path, files: Mapping[str, Sequence[Pair]] | None = None) -> None:
     """Write and print a document, and write which files its pairs are."""
     written = document.write(out)
-    files = {name: pairs for name, images in plan.images.items() if (pairs := images.files())} if plan else {}
-    if files:
+    if files and any(files.values()):
         written.append(out / f"{document.name}_pairs.csv")
         write_atomically(written[-1], list_files(files).encode())
     console = Console()

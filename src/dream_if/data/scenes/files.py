@@ -13,11 +13,12 @@ __all__ = ["save_scenes"]
 
 
 def save_scenes(root: Path, split_counts: Mapping[str, int], seed: int = 0, size: tuple[int, int] = (240, 320)) -> None:
-    """Write scenes as a data set: `<root>/<split>/{vi,ir}/<name>.png` and `<root>/<split>/labels/<name>.txt`.
+    """Write scenes as a data set: in `<root>/<split>` the folders `vi`, `ir`, `labels` and `Segmentation_labels`.
 
-    A label line is YOLO's: class (0 person, 1 vehicle), centre x, centre y, width, height, relative to the image. The
-    splits take consecutive scenes of the series, so they share none. Everything is written beside `root` first and
-    renamed, so `root` is complete or untouched.
+    A label line is YOLO's: class (0 person, 1 vehicle), centre x, centre y, width, height, relative to the image. A
+    mask is a grey PNG with the class of every pixel (0 street, 1 person, 2 vehicle). The splits take consecutive scenes
+    of the series, so they share none. Everything is written beside `root` first and renamed, so `root` is complete or
+    untouched.
 
     Args:
         root: Folder to create; it may exist if it is empty.
@@ -46,8 +47,9 @@ def save_scenes(root: Path, split_counts: Mapping[str, int], seed: int = 0, size
 
 
 def _write_scene(folder: Path, name: str, scene: Scene) -> None:
-    """Write both images and the label file of one scene."""
-    images = {"vi": cv2.cvtColor(scene.visible, cv2.COLOR_RGB2BGR), "ir": scene.infrared}
+    """Write both images, the mask and the label file of one scene."""
+    visible = cv2.cvtColor(scene.visible, cv2.COLOR_RGB2BGR)
+    images = {"vi": visible, "ir": scene.infrared, "Segmentation_labels": scene.classes}
     for part, image in images.items():
         (folder / part).mkdir(parents=True, exist_ok=True)
         _, encoded = cv2.imencode(".png", image)
