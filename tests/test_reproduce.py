@@ -18,13 +18,15 @@ def reproduce(tmp_path: Path):
     installed, log = tmp_path / "installed", tmp_path / "log"
     installed.touch()
 
-    def call(failing: str, **variables: object) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    def call(
+        failing: str, goal: str = "reproduce", **variables: object
+    ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
         command = tmp_path / "bin" / "dream-if"
         command.write_text(f'#!/bin/sh\necho "$@" >> "{log}"\ncase "$*" in {failing}) exit 2;; esac\n')
         command.chmod(0o755)
         given = [f"{name}={value}" for name, value in variables.items()]
         done = subprocess.run(
-            ["make", "-s", "-C", REPOSITORY, "reproduce", f"BIN={tmp_path}/bin", f"INSTALLED={installed}", *given],
+            ["make", "-s", "-C", REPOSITORY, goal, f"BIN={tmp_path}/bin", f"INSTALLED={installed}", *given],
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         lines = log.read_text().splitlines()
@@ -54,6 +56,13 @@ def test_without_llvip_table_4_is_named_as_missing(reproduce, tmp_path: Path) ->
     assert "table 4 left out: no LLVIP in" in done.stderr
     assert not any("sweep" in call for call in calls)
     assert len(calls) == len(STEPS)
+
+
+@pytest.mark.parametrize(("given", "plan"), [({}, "demo"), ({"DATA": "data"}, "segmentation")])
+def test_segmentation_is_made_on_scenes_or_on_msrs(reproduce, given: dict, plan: str) -> None:
+    _, calls = reproduce("none", goal="reproduce-segmentation", **given)
+    (call,) = calls
+    assert call.startswith(f"tables segmentation experiments/tables/{plan}.yaml --weights small")
 
 
 def test_on_scenes(reproduce) -> None:

@@ -116,8 +116,8 @@ def read_mask(path: Path, size: tuple[int, int], names: Collection[str] | None) 
     image = decode(path).image
     if image.mode not in ("1", "L", "P"):
         raise InputError(
-            f"{path}: expected one channel of 8 bit with the numbers of classes, got {image.mode}; a mask in colours "
-            "is only to be looked at."
+            f"{path}: expected one channel of 8 bit with the numbers of classes, got {image.mode}; save them so. A "
+            "mask in colours is only to be looked at."
         )
     classes = np.array(image, np.uint8)
     if classes.shape != size:
