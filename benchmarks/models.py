@@ -4,7 +4,7 @@ python -m benchmarks.models > docs/models.md                                  # 
 python -m benchmarks.models --measure small --threads 2                       # time, memory, operations
 python -m benchmarks.models --measure docs/data/table4/rd-0-c2f816            # the same of a training
 python -m benchmarks.models --card small > src/dream_if/weights/small.md      # for the Hugging Face hub
-python -m benchmarks.models --scores small runs/tables/folders/table1.csv runs/tables/folders/table2.csv
+python -m benchmarks.models --scores small runs/tables/table1.csv runs/tables/table2.csv    # of tables/shipped
 """
 
 import argparse
@@ -29,6 +29,7 @@ from dream_if.reports.efficiency import measure
 
 RUNS = Path("docs/data")  # the trainings whose scores the pages report
 METRICS = ("Qabf", "SSIM", "VIFF")
+CARD_METRICS = (*METRICS, "LPIPS")
 SETS = ("llvip", "roadscene", "msrs", "m3fd", "tno")
 CONDITIONS = {"clean": "", "Gaussian noise of sigma 35 on both": "+noise", "one of seven corruptions on both": "+both"}
 SIZES = {"640x480": (480, 640), "1280x1024": (1024, 1280)}
@@ -129,12 +130,12 @@ def measured(name: str, net: FusionNetwork, threads: int, clock: Callable[[], fl
     }
 
 
-def scores(tables: list[Path]) -> dict[str, Any]:
-    """Condition -> set -> metric -> mean, of the first method of the CSV files that `dream-if tables` wrote."""
+def scores(tables: list[Path], method: str) -> dict[str, Any]:
+    """Condition -> set -> metric -> mean, of one method in the CSV files that `dream-if tables` wrote."""
     found: dict[str, Any] = {}
     for table in tables:
         lines = pd.read_csv(table)
-        for line in lines[lines["method"] == lines["method"].iloc[0]].itertuples():
+        for line in lines[(lines["method"] == method) & lines["metric"].isin(CARD_METRICS)].itertuples():
             found.setdefault(line.condition, {}).setdefault(line.set, {})[line.metric] = round(line.mean, 4)
     return found
 
@@ -164,9 +165,8 @@ def main() -> None:
     if options.measure:
         told["cost"] = measured(name, load_network(name), options.threads, time.perf_counter)
     else:
-        told["scores"] = scores([Path(table) for table in options.scores[1:]])
-        plan = f"experiments/tables/folders.yaml --data data --weights {name}"
-        told["scored_by"] = [f"dream-if tables {number} {plan}" for number in (1, 2)]
+        told["scores"] = scores([Path(table) for table in options.scores[1:]], f"Dream-IF {name}")
+        told["scored_by"] = [f"dream-if tables {table} tables/shipped --data data" for table in ("1", "2 --limit 20")]
     file.write_text(json.dumps(told, indent=2) + "\n")
 
 

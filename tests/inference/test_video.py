@@ -79,6 +79,16 @@ class TestTheCommand:
         assert said in run("fuse", *args, "--weights", weights, *EXACT).message
         assert set(os.listdir()) == before
 
+    def test_the_fast_network_is_the_default(self, run, monkeypatch):
+        def refuse(weights, *_):
+            raise InputError(f"asked for {weights}")
+
+        monkeypatch.setattr("dream_if.cli.fuse_options.make_fuser", refuse)
+        write(Path("v.mp4"), frames_of(VISIBLE, 2))
+        write(Path("i.mp4"), frames_of(70, 2))
+        assert "asked for fast" in run("fuse", "v.mp4", "i.mp4", "-o", "f.mp4").err
+        assert "asked for small" in run("fuse", "v.mp4", "i.mp4", "-o", "f.mp4", "--weights", "small").err
+
     def test_without_pyav(self, run, weights, monkeypatch):
         import builtins
         import sys

@@ -30,7 +30,7 @@ class Options:
         short="-o",
         metavar="OUT",
     )
-    weights: str = network_options.weights()
+    weights: str | None = network_options.weights_of_any()
     trust_code: bool = network_options.trust_code()
     colour: Colour = option(
         "rgb: the network's colours; ycbcr: the visible ones under the fused luminance; grey: no colours. A "
@@ -96,12 +96,17 @@ def settings_of(options: Options) -> Settings:
     return Settings(options.colour, span, None if how is None else Aligner(how), options.palette)
 
 
-def network(options: Options) -> tuple[Fuser, Threads]:
-    """The network where and how it is to compute, and the threads that do, which are set."""
+def network(options: Options, default: str) -> tuple[Fuser, Threads]:
+    """The network where and how it is to compute, and the threads that do, which are set.
+
+    Args:
+        options: as given.
+        default: the weights if none are named.
+    """
     threads = choose_threads(options.threads)
     use_threads(threads)
     fuser = make_fuser(
-        options.weights,
+        options.weights or default,
         options.device,
         check_depth(options.depth, options.precision),
         options.max_memory,

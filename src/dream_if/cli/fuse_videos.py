@@ -52,7 +52,7 @@ def run_videos(options: Options, visible: Path | None, infrared: Path | None, ou
     out = pair_files(visible, infrared, out, ".mp4", dominance=False).out
     choose_codec(out, options.codec, options.crf)
     check_strength(options.temporal)
-    fuser, threads = network(options)
+    fuser, threads = network(options, network_options.FOR_MOTION)
     sys.stderr.write(f"Fusing two videos {network_options.where(fuser, threads)}\n")
     with progress_bar("fused") as advance:
         report = fuse_videos(
@@ -94,7 +94,7 @@ def run_streams(options: Options) -> int:
     check_strength(options.temporal)
     pace = stream_options.pace(options.lag, options.tolerance, options.timeout)
     settings = settings_of(options)
-    fuser, threads = network(options)
+    fuser, threads = network(options, network_options.FOR_MOTION)
     sys.stderr.write(f"Fusing two streams {network_options.where(fuser, threads)}; Ctrl-C ends it\n")
     with _signals_set(Event()) as stop:
         report = fuse_streams(

@@ -6,15 +6,37 @@ from dream_if.cli.options import option
 from dream_if.inference.fuser import PRECISIONS, Fuser
 from dream_if.machine import Threads
 
-__all__ = ["device", "max_memory", "precision", "threads", "trust_code", "weights", "where"]
+__all__ = [
+    "FOR_MOTION",
+    "FOR_PICTURES",
+    "device",
+    "max_memory",
+    "precision",
+    "threads",
+    "trust_code",
+    "weights",
+    "weights_of_any",
+    "where",
+]
+
+FOR_PICTURES = "small"
+FOR_MOTION = "fast"  # a sixth of the time
+
+ABOUT_WEIGHTS = (
+    "name of shipped weights, a run's checkpoint, a .safetensors file with its .json beside it, a folder that "
+    "save_pretrained wrote, or an id of the Hugging Face hub"
+)
 
 
 def weights() -> Any:
     """``--weights``."""
+    return option(ABOUT_WEIGHTS, default=FOR_PICTURES)
+
+
+def weights_of_any() -> Any:
+    """``--weights`` of a verb that takes pictures and also videos or streams; None if left out."""
     return option(
-        "name of shipped weights, a run's checkpoint, a .safetensors file with its .json beside it, a folder that "
-        "save_pretrained wrote, or an id of the Hugging Face hub",
-        default="small",
+        f"{ABOUT_WEIGHTS}; if left out {FOR_PICTURES} for pictures, {FOR_MOTION} for videos and streams", default=None
     )
 
 

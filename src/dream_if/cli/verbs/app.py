@@ -38,7 +38,7 @@ FIRST_PORT = 7860
 class Options:
     """Which network, and where the page is."""
 
-    weights: str = network_options.weights()
+    weights: str | None = network_options.weights_of_any()
     trust_code: bool = network_options.trust_code()
     port: int | None = option(
         f"port to serve the page on; the first free one from {FIRST_PORT} on if left out", default=None, metavar="N"
@@ -93,9 +93,8 @@ def run(options: Options) -> int:
     fusing = _fusing(options) if options.live else None
     threads = choose_threads(options.threads)
     use_threads(threads)
-    fuser = make_fuser(
-        options.weights, options.device, options.precision, options.max_memory, trust_code=options.trust_code
-    )
+    weights = options.weights or (network_options.FOR_MOTION if options.live else network_options.FOR_PICTURES)
+    fuser = make_fuser(weights, options.device, options.precision, options.max_memory, trust_code=options.trust_code)
     sys.stderr.write(f"Fusing {network_options.where(fuser, threads)}\n")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops it: what was uploaded is to be deleted
     with tempfile.TemporaryDirectory(prefix="dream-if-app-") as name:

@@ -92,9 +92,11 @@ def run(options: Options) -> int:
             raise InputError(f"--format is for pictures in a folder; the ending of {out} names its format.")
         jobs, problems = [pair_files(visible, infrared, out, ending, options.dominance)], []
     check_ending(jobs[0].out, options.depth)
-    fuser, threads = network(options)
+    fuser, threads = network(options, network_options.FOR_PICTURES)
     if options.dominance and not fuser.has_dominance:
-        raise InputError(f"--dominance: the network of {options.weights} has no dominance maps.")
+        raise InputError(
+            f"--dominance: the network of {options.weights or network_options.FOR_PICTURES} has no dominance maps."
+        )
     sys.stderr.write(f"Fusing {len(jobs)} pair(s) {network_options.where(fuser, threads)}\n")
     journal = Journal(make_folder(out) / JOURNAL) if all(folders) else None
     settings = replace(settings, infrared_range=settings.infrared_range.over(infrared_pictures(jobs)))

@@ -1,0 +1,40 @@
+"""The tables of docs/results.md are those that its script prints from the CSV files in docs/data/tables."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import shipped_tables as script
+
+
+def test_the_page_has_what_is_printed() -> None:
+    _, block, _ = script.PAGE.read_text().split(script.MARK)
+    assert block.strip() == script.tables().strip()
+
+
+@pytest.mark.parametrize(
+    ("metric", "row"),
+    [
+        ("Qabf", "| ours | **0.600** | 0.300 |"),
+        ("LPIPS", "| ours | 0.600 | **0.300** |"),
+    ],
+)
+def test_the_best_is_bold(metric: str, row: str, tmp_path: Path) -> None:
+    file = tmp_path / "table.csv"
+    lines = [
+        f"TNO,clean,ours,{metric},0.6", f"MSRS,clean,ours,{metric},0.3", f"TNO,clean,theirs,{metric},0.4",
+        f"MSRS,clean,theirs,{metric},0.5", f"TNO (paper),clean,TTD,{metric},0.9", "TNO,clean,ours,AG,4",
+    ]  # fmt: skip
+    file.write_text("\n".join(["set,condition,method,metric,mean", *lines]))
+    assert script.markdown(file, (metric,)).splitlines() == [
+        f"| {metric} | TNO | MSRS |",
+        "|---|---|---|",
+        row,
+        "| theirs | 0.400 | **0.500** |" if metric == "Qabf" else "| theirs | **0.400** | 0.500 |",
+    ]
+
+
+def test_a_score_that_no_image_has_is_a_dash(tmp_path: Path) -> None:
+    file = tmp_path / "table.csv"
+    file.write_text("set,condition,method,metric,mean\nTNO,clean,ours,Dimming,nan\n")
+    assert "| ours | – |" in script.markdown(file, ("Dimming",))
