@@ -1,6 +1,6 @@
 """How `dream-if fuse` keeps up with two live cameras: frames fused and dropped, latency, memory, and a camera's end.
 
-    python -m benchmarks.stream
+    python -m benchmarks.stream                    # what follows is for dream-if fuse, such as --weights small
     python -m benchmarks.stream --tiny
 
 Two videos of a generated scene, 320x240 at 25 frames a second, are sent over loopback as transport streams by UDP, each
