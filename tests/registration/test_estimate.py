@@ -1,5 +1,8 @@
 """Estimates against transforms that are known, and what is no pair."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,7 +74,9 @@ def test_another_scene_is_not_trusted(scene) -> None:
 
 def test_noise_is_not_trusted(scene) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (240, 320, 1), dtype=np.uint8)
-    assert not estimate(scene[0], noise, "similarity").confident
+    found = estimate(scene[0], noise, "similarity")
+    assert not found.confident
+    assert str(replace(found, error=math.inf)).endswith("error unknown")
 
 
 @pytest.mark.parametrize("blank", ["visible", "infrared"])

@@ -81,6 +81,14 @@ def test_an_empty_folder_of_images(run) -> None:
     assert "methods.b: there is no image in theirs/pairs; expected test_00.png or the like" in message
 
 
+@pytest.mark.parametrize("given", ["{data}/theirs", {"method": "{data}/theirs"}])
+def test_a_folder_of_images_below_data(run, given: str | dict[str, str]) -> None:
+    Path("sets/theirs").mkdir(parents=True)
+    plan = write_plan(methods={**METHODS, "b": given})
+    message = run("tables", "1", plan, "--data", "sets", "--out", "out").message
+    assert "methods.b: there is no image in sets/theirs" in message
+
+
 def test_restorers_of_a_kind_have_names(run) -> None:
     weak, strong = {"median": {"size": 3}, "name": "weak"}, {"median": {"size": 5}, "name": "strong"}
     path = write_plan(tables={"2": {"restore": [weak, strong], "conditions": {"n": {"kind": "gaussian"}}}})

@@ -1,5 +1,6 @@
 """The estimate for one pair: many coarse starts, refined in steps until one is clearly the best, or none is."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,8 @@ class Alignment:
 
     def __str__(self) -> str:
         """In figures."""
-        return f"match {self.match:.2f}, lead {self.lead:.2f}, error about {self.error:.1f} px"
+        error = f"about {self.error:.1f} px" if math.isfinite(self.error) else "unknown"
+        return f"match {self.match:.2f}, lead {self.lead:.2f}, error {error}"
 
 
 def apart(one: Matrix, other: Matrix, size: tuple[int, int]) -> float:

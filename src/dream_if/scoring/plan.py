@@ -221,7 +221,7 @@ def read_plan(
     Args:
         path: the YAML file.
         table: one of `TABLES`.
-        data: what ``{data}`` stands for in the sets' roots.
+        data: what ``{data}`` stands for in the sets' roots and among the methods.
         weights: what ``{weights}`` stands for among the methods.
         trust_code: see `dream_if.inference.load_network`.
         device: where methods compute.
@@ -231,7 +231,7 @@ def read_plan(
         InputError: The file cannot be read, or something in it cannot be used.
     """
     settings = _settings(path, table)
-    methods = {str(name): method for name, method in _named(settings.methods, "methods").items()}
+    methods = {str(name): _with_data(method, data) for name, method in _named(settings.methods, "methods").items()}
     ours = next(iter(methods)) if settings.ours is None else str(settings.ours)
     if ours not in methods:
         raise InputError(f"ours: {ours!r} is none of the methods {', '.join(methods)}.")
@@ -265,6 +265,15 @@ def read_plan(
         for test_set in plan.images.values():
             test_set.check(plan.conditions)
     return plan
+
+
+def _with_data(method: Any, data: Path) -> Any:
+    """A method's setting with ``{data}`` filled in where it is a path."""
+    if isinstance(method, str):
+        return method.replace("{data}", str(data))
+    if isinstance(method, Mapping) and isinstance(method.get("method"), str):
+        return {**method, "method": method["method"].replace("{data}", str(data))}
+    return method
 
 
 def _settings(path: Path, table: str) -> TableSettings:
