@@ -119,8 +119,10 @@ weights-small: $(INSTALLED)
 weights-fast: TRAINED_ON = LLVIP, RoadScene, MSRS and M3FD
 weights-fast: $(INSTALLED)
 	$(BIN)/dream-if fit --config experiments/weights_fast.yaml $(FAST_DATA)
-	$(BIN)/dream-if publish "$$(ls -td runs/fast/version_* | head -1)" --name fast \
-		$(PUBLISH)
+	$(BIN)/dream-if publish "$$(ls -td runs/fast/version_* | head -1)" --name fast_first --out runs/weights $(PUBLISH)
+	$(BIN)/dream-if fit --config experiments/weights_fast.yaml --config experiments/weights_fast_second.yaml \
+		--start_from runs/weights/fast_first $(FAST_DATA)
+	$(BIN)/dream-if publish "$$(ls -td runs/fast/version_* | head -1)" --name fast $(PUBLISH)
 
 models: $(INSTALLED)  ## docs/models.md and the cards for the hub, from the JSON of each of the shipped weights and trainings
 	mkdir -p build
