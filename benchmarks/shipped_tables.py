@@ -18,41 +18,30 @@ FILES = ROOT / "docs" / "data" / "tables"
 MARK = "<!-- benchmarks/shipped_tables.py -->\n"
 FUSED = ("Qabf", "SSIM", "VIFF")
 SEEN_FIRST = ("Dimming", "FlatNoise", "Clipping")
-TABLES = (  # title, file, metrics, and what the columns are: sets, conditions, or kinds with a value for each level
-    ("Table 1, clean", "table1.csv", (*FUSED, "AG", "SF"), "set"),
-    ("Table 1, clean: grey skies, grain, clipping", "table1.csv", SEEN_FIRST, "set"),
-    ("Table 1, RoadScene, beside published networks", "peers.csv", (*FUSED, "AG", "SF", *SEEN_FIRST), "set"),
-    ("Table 2, noise of sigma 35 on both sources", "table2.csv", (*FUSED, "LPIPS"), "set"),
-    ("Table 2, the same noise: grey skies, grain, clipping", "table2.csv", SEEN_FIRST, "set"),
-    ("Table 2 with FFDNet, the same noise", "ffdnet.csv", (*FUSED, "LPIPS"), "set"),
-    ("Table 3, corruption of level 3: edges and structure", "table3.csv", FUSED, "condition"),
-    ("Table 3, corruption of level 3: what is seen", "table3.csv", ("LPIPS", "LPIPS_self"), "condition"),
-    *((f"Severity, levels 1 to 4: {name}", "severity.csv", (name,), "level") for name in ("LPIPS", "Qabf", "SSIM")),
+TABLES = (
+    ("Table 1, clean", "table1.csv", (*FUSED, "AG", "SF")),
+    ("Table 1, clean: grey skies, grain, clipping", "table1.csv", SEEN_FIRST),
+    ("Table 1, RoadScene, beside published networks", "peers.csv", (*FUSED, "AG", "SF", *SEEN_FIRST)),
+    ("Table 2, noise of sigma 35 on both sources", "table2.csv", (*FUSED, "LPIPS")),
+    ("Table 2, the same noise: grey skies, grain, clipping", "table2.csv", SEEN_FIRST),
+    ("Table 2 with FFDNet, the same noise", "ffdnet.csv", (*FUSED, "LPIPS")),
 )
 
 
-def markdown(file: Path, metrics: tuple[str, ...], by: str = "set") -> str:
-    """A row for each method of a table's CSV file, columns for sets, conditions or kinds; the best in bold."""
+def markdown(file: Path, metrics: tuple[str, ...]) -> str:
+    """A row for each method of a table's CSV file, a column for each set; the best in bold."""
     lines = pd.read_csv(file)
     lines = lines[~lines["set"].str.endswith("(paper)") & lines["metric"].isin(metrics)]
-    if by == "level":
-        graded = lines[lines["condition"].str.contains(" ")]
-        named = graded["condition"].str.rsplit(n=1, expand=True)
-        lines = graded.assign(column=named[0], part=graded["metric"] + " " + named[1])
-        parts = list(lines["part"].unique())
-    else:
-        lines = lines.assign(column=lines[by], part=lines["metric"])
-        parts = list(metrics)
-    means = lines.groupby(["method", "column", "part"], sort=False)["mean"].mean()
-    methods, columns = lines["method"].unique(), lines["column"].unique()
-    rows = [f"| {' / '.join(parts)} | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    means = lines.groupby(["method", "set", "metric"], sort=False)["mean"].mean()
+    methods, columns = lines["method"].unique(), lines["set"].unique()
+    rows = [f"| {' / '.join(metrics)} | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     for method in methods:
         cells = []
         for column in columns:
             values = []
-            for part in parts:
-                of_all = means[:, column, part]
-                best = of_all.max() if METRICS[part.split()[0].removesuffix("_self")].higher_is_better else of_all.min()
+            for metric in metrics:
+                of_all = means[:, column, metric]
+                best = of_all.max() if METRICS[metric].higher_is_better else of_all.min()
                 text = "–" if pd.isna(of_all[method]) else f"{of_all[method]:.3f}"
                 values.append(f"**{text}**" if f"{best:.3f}" == text else text)
             cells.append(" / ".join(values))
@@ -63,8 +52,8 @@ def markdown(file: Path, metrics: tuple[str, ...], by: str = "set") -> str:
 def tables() -> str:
     """All tables, each folded under its title."""
     parts = []
-    for title, name, metrics, by in TABLES:
-        parts += [f'<details markdown="1">\n<summary>{title}</summary>\n', markdown(FILES / name, metrics, by), ""]
+    for title, name, metrics in TABLES:
+        parts += [f'<details markdown="1">\n<summary>{title}</summary>\n', markdown(FILES / name, metrics), ""]
         parts += ["</details>", ""]
     return "\n".join(parts)
 

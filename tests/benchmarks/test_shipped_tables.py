@@ -38,18 +38,3 @@ def test_a_score_that_no_image_has_is_a_dash(tmp_path: Path) -> None:
     file = tmp_path / "table.csv"
     file.write_text("set,condition,method,metric,mean\nTNO,clean,ours,Dimming,nan\n")
     assert "| ours | – |" in script.markdown(file, ("Dimming",))
-
-
-def test_columns_by_condition_are_means_of_sets_and_by_level_have_a_value_for_each(tmp_path: Path) -> None:
-    file = tmp_path / "table.csv"
-    lines = [
-        "TNO,clean,ours,SSIM,1", "TNO,rain 1,ours,SSIM,0.4", "MSRS,rain 1,ours,SSIM,0.2", "TNO,rain 2,ours,SSIM,0.1",
-        "TNO,low_light 1,ours,SSIM,0.7", "TNO,low_light 2,ours,SSIM,0.6",
-    ]  # fmt: skip
-    file.write_text("\n".join(["set,condition,method,metric,mean", *lines]))
-    assert script.markdown(file, ("SSIM",), "level").splitlines() == [
-        "| SSIM 1 / SSIM 2 | rain | low_light |",
-        "|---|---|---|",
-        "| ours | **0.300** / **0.100** | **0.700** / **0.600** |",
-    ]
-    assert "| **1.000** | **0.300** |" in script.markdown(file, ("SSIM",), "condition")
