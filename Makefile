@@ -102,7 +102,7 @@ PUBLISH = --force --commit "$$(git rev-parse HEAD)" --terms \
 SMALL_DATA = --data.root "[$(DATA)/llvip,$(DATA)/roadscene,$(DATA)/msrs]"
 FAST_DATA = --data.root "[$(DATA)/llvip,$(DATA)/roadscene,$(DATA)/msrs,$(DATA)/m3fd]"
 
-weights: $(INSTALLED)  ## train the shipped weights NAME=small or fast again, with DATA=path/to/the/sets: two to three hours on one CPU core
+weights: $(INSTALLED)  ## train the shipped weights NAME=small or fast again, with DATA=path/to/the/sets: about three hours on one CPU core
 	$(if $(filter small fast,$(NAME)),,$(error NAME is small or fast, not $(NAME)))
 	$(if $(DATA),,$(error make weights needs DATA=folder with the sets that docs/model_card_$(NAME).md names))
 	$(MAKE) weights-$(NAME)
