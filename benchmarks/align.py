@@ -85,12 +85,14 @@ def ecc_step(views: tuple[View, View], start: Any, motion: Motion, side: int) ->
     """OpenCV's ECC on how strong edges are, at a size: correlation, -1 if it fails, and the matrix."""
     kind = {"translation": cv2.MOTION_TRANSLATION, "homography": cv2.MOTION_HOMOGRAPHY}.get(motion, cv2.MOTION_AFFINE)
     factor = min(1.0, side / max(views[0].size))
-    seen, heat = (edges_of(*view.reduced(factor)) for view in views)
+    visible_edges, infrared_edges = (edges_of(*view.reduced(factor)) for view in views)
     begin = (scaling(factor) @ start @ np.linalg.inv(scaling(factor))).astype(np.float32)
     begin = np.ascontiguousarray(begin if kind == cv2.MOTION_HOMOGRAPHY else begin[:2])
-    mask = heat.known.astype(np.uint8)
+    mask = infrared_edges.known.astype(np.uint8)
     try:
-        value, found = cv2.findTransformECC(np.abs(seen.field), np.abs(heat.field), begin, kind, (3, 50, 1e-4), mask, 5)
+        value, found = cv2.findTransformECC(
+            np.abs(visible_edges.field), np.abs(infrared_edges.field), begin, kind, (3, 50, 1e-4), mask, 5
+        )
     except cv2.error:  # it did not converge
         return -1.0, start
     found = np.vstack([found, [0, 0, 1]])[:3]
@@ -122,11 +124,11 @@ def kornia(visible: Any, infrared: Any, motion: Motion) -> tuple[Any, bool]:
     from kornia.geometry.transform import ImageRegistrator
 
     fields = (edges_of(*View(image).reduced(1)).field for image in (visible, infrared))
-    seen, heat = (torch.from_numpy(np.abs(field))[None, None] for field in fields)
+    visible, infrared = (torch.from_numpy(np.abs(field))[None, None] for field in fields)
     kind = motion if motion in ("translation", "similarity") else "homography"
     registrator = ImageRegistrator(kind, num_iterations=60, pyramid_levels=4, lr=5e-3, tolerance=1e-6)
     with torch.enable_grad():
-        found: Any = registrator.register(heat, seen)
+        found: Any = registrator.register(infrared, visible)
     found = found.detach()[0].double().numpy()
     height, width = visible.shape[:2]
     unit = np.array([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]])  # its -1 to 1
@@ -222,16 +224,16 @@ def best_part(visible: Any, infrared: Any, matrix: Any) -> float:
     warped = []
     for part in PARTS:
         way = (1 - part) * np.eye(3) + part * matrix
-        heat = cv2.warpPerspective(
+        moved = cv2.warpPerspective(
             infrared[..., 0].astype(np.float32),
             way,
             size,
             flags=cv2.WARP_INVERSE_MAP | cv2.INTER_CUBIC,
             borderValue=-1e6,
         )
-        warped.append(heat[RIM:-RIM, RIM:-RIM])
+        warped.append(moved[RIM:-RIM, RIM:-RIM])
     common = np.min(warped, axis=0) > -1e3
-    return PARTS[int(np.argmax([shared_information(grey[common], heat[common]) for heat in warped]))]
+    return PARTS[int(np.argmax([shared_information(grey[common], moved[common]) for moved in warped]))]
 
 
 def judged(given: Iterator[tuple[str, Any, Any]]) -> str:
@@ -271,8 +273,8 @@ def shifted(given: list[tuple[str, Any, Any]]) -> dict[tuple[str, int], Any]:
                     fused = fuse(visible, moved, weights=fuser, colour="grey", align=align)
                 except InputError:
                     fused = fuse(visible, moved, weights=fuser, colour="grey")
-                seen = cv2.cvtColor(visible, cv2.COLOR_RGB2GRAY)
-                planes = [torch.from_numpy(plane.reshape(1, *seen.shape)).float() for plane in (fused, seen, infrared)]
+                grey = cv2.cvtColor(visible, cv2.COLOR_RGB2GRAY)
+                planes = [torch.tensor(plane.reshape(1, *grey.shape)).float() for plane in (fused, grey, infrared)]
                 values = [float(metric(*planes)) for metric in (qabf, viff)]
                 scores.setdefault((name, shift), []).append(values)
         sys.stderr.write(f"{number + 1} pairs\n")

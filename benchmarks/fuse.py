@@ -37,9 +37,9 @@ CORNER = (320, 400)  # pixels of each picture that `missing` takes: enough to se
 
 def read(visible: Path, infrared: Path) -> tuple[Tensor, Tensor]:
     """(1, 3, H, W) and (1, 1, H, W) in [0, 1]."""
-    seen = torch.from_numpy(visible_values(read_picture(visible))).permute(2, 0, 1).expand(3, -1, -1)
-    heated = torch.from_numpy(infrared_values(read_picture(infrared), InfraredRange())[0])
-    return seen[None], heated[None, None]
+    colours = torch.from_numpy(visible_values(read_picture(visible))).permute(2, 0, 1).expand(3, -1, -1)
+    grey = torch.from_numpy(infrared_values(read_picture(infrared), InfraredRange())[0])
+    return colours[None], grey[None, None]
 
 
 def pairs(visible: Path, infrared: Path, step: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -109,20 +109,20 @@ def missing(fuser: Fuser, visible: Path, infrared: Path, step: int, noise: float
     metrics: dict[str, MetricCollection] = {}
     distances: dict[str, list[float]] = {}
     for whole_visible, whole_infrared in pairs(visible, infrared, step):
-        clean = whole_visible[..., : CORNER[0], : CORNER[1]]
-        clean_heat = whole_infrared[..., : CORNER[0], : CORNER[1]]
-        seen, heated = (
+        clean_visible = whole_visible[..., : CORNER[0], : CORNER[1]]
+        clean_infrared = whole_infrared[..., : CORNER[0], : CORNER[1]]
+        noisy_visible, noisy_infrared = (
             (image + torch.randn(image.shape, generator=generator) * noise / 255).clamp(0, 1)
-            for image in (clean, clean_heat)
+            for image in (clean_visible, clean_infrared)
         )
-        black, three = torch.zeros_like(heated), (-1, 3, -1, -1)
+        black, three = torch.zeros_like(noisy_infrared), (-1, 3, -1, -1)
         found = {
-            "visible and black": (fuser(seen, black).image, clean),
-            "visible twice": (fuser(seen, luminance(seen)).image, clean),
-            "visible as it is": (seen, clean),
-            "black and infrared": (fuser(black.expand(three), heated).image, clean_heat.expand(three)),
-            "infrared twice": (fuser(heated.expand(three), heated).image, clean_heat.expand(three)),
-            "infrared as it is": (heated.expand(three), clean_heat.expand(three)),
+            "visible and black": (fuser(noisy_visible, black).image, clean_visible),
+            "visible twice": (fuser(noisy_visible, luminance(noisy_visible)).image, clean_visible),
+            "visible as it is": (noisy_visible, clean_visible),
+            "black and infrared": (fuser(black.expand(three), noisy_infrared).image, clean_infrared.expand(three)),
+            "infrared twice": (fuser(noisy_infrared.expand(three), noisy_infrared).image, clean_infrared.expand(three)),
+            "infrared as it is": (noisy_infrared.expand(three), clean_infrared.expand(three)),
         }
         for way, (image, target) in found.items():
             distances.setdefault(way, []).append(psnr(image, target))
@@ -151,9 +151,12 @@ def doubts(visible: Path, infrared: Path, step: int) -> None:
     }
     found: Counter[str] = Counter()
     count = 0
-    for seen, heat in pairs(visible, infrared, step):
+    for whole_visible, whole_infrared in pairs(visible, infrared, step):
         count += 1
-        sides: list[tuple[Literal["visible", "infrared"], Tensor]] = [("visible", luminance(seen)), ("infrared", heat)]
+        sides: list[tuple[Literal["visible", "infrared"], Tensor]] = [
+            ("visible", luminance(whole_visible)),
+            ("infrared", whole_infrared),
+        ]
         for way, change in ways.items():
             for role, grey in sides:
                 distrusted = doubt(change(grey).clamp(0, 1)[0, 0].numpy(), role, role) is not None

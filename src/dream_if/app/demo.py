@@ -128,10 +128,10 @@ class Demo:
 
     def _fused(self, visible: str, infrared: str, sliders: Sliders, settings: Settings, align: bool) -> Outcome:
         span = settings.infrared_range
-        seen, heat = _read(visible), _read(infrared)
+        visible_picture, infrared_picture = _read(visible), _read(infrared)
         if align:
-            heat = Aligner("similarity")(seen, heat)
-        sources = sliders.degrade(seen, "visible", span), sliders.degrade(heat, "infrared", span)
+            infrared_picture = Aligner("similarity")(visible_picture, infrared_picture)
+        sources = sliders.degrade(visible_picture, "visible", span), sliders.degrade(infrared_picture, "infrared", span)
         settings = replace(settings, infrared_range=_span_after(sliders, span))
         start = time.perf_counter()
         [fused] = fuse_pictures(self.fuser, [sources], settings, maps=self.fuser.has_dominance)

@@ -66,11 +66,11 @@ class RunningRange:
         self._ends: tuple[float, float] | None = None
         self._when = 0.0
 
-    def over(self, arrived: Arrived, heat: Picture) -> InfraredRange:
+    def over(self, arrived: Arrived, picture: Picture) -> InfraredRange:
         """The range for this frame, the next one in time, and its picture."""
         if self._wanted.kind == "fixed" or not by_percentiles(self._wanted, arrived.frame):
             return whole_range(self._wanted, arrived.frame)
-        low, high = (float(end) for end in np.percentile(heat.pixels, PERCENTILES))
+        low, high = (float(end) for end in np.percentile(picture.pixels, PERCENTILES))
         if self._ends is not None:
             share = -math.expm1(min(self._when - arrived.when, 0) / LEVELS)
             low, high = (old + share * (new - old) for old, new in zip(self._ends, (low, high), strict=True))
@@ -102,13 +102,13 @@ class Meter:
         """Say the line if it is time."""
         if (passed := time.monotonic() - self._start) < EVERY:
             return
-        seen, heated = (now - then for now, then in zip(self._pairs.dropped, self._dropped, strict=True))
+        visible, infrared = (now - then for now, then in zip(self._pairs.dropped, self._dropped, strict=True))
         delay = (
             f"latency {1e3 * self._sum / self._count:.0f} ms, {1e3 * self._most:.0f} at most; " if self._count else ""
         )
         self._say(
-            f"{self._count / passed:.1f} fused frames a second; {delay}dropped {seen} visible and {heated} infrared "
-            "frames"
+            f"{self._count / passed:.1f} fused frames a second; {delay}dropped {visible} visible and "
+            f"{infrared} infrared frames"
         )
         self._begin()
 
@@ -185,28 +185,38 @@ def fuse_streams(
                 meter.look()
                 if pair is None:
                     continue
-                seen, heated = pair
-                source, heat = seen.frame.picture(), heated.frame.picture()
-                span = levels.over(heated, heat)
+                from_visible, from_infrared = pair
+                visible_picture, infrared_picture = from_visible.frame.picture(), from_infrared.frame.picture()
+                span = levels.over(from_infrared, infrared_picture)
                 if not meter.frames:
-                    check_frames(seen.frame, heated.frame, settings.aligner is not None)
-                    first = seen.when
+                    check_frames(from_visible.frame, from_infrared.frame, settings.aligner is not None)
+                    first = from_visible.when
                 if writer is None and isinstance(out, Path | str):
                     path = stack.enter_context(_opened(out))
-                    writer = stack.enter_context(VideoWriter(path, out, seen.video, seen.frame, codec, crf, threads, 0))
+                    writer = stack.enter_context(
+                        VideoWriter(path, out, from_visible.video, from_visible.frame, codec, crf, threads, 0)
+                    )
                 if settings.aligner is not None:
-                    heat = settings.aligner(source, heat)
-                fused = fuse_pictures(fuser, [(source, heat)], replace(settings, infrared_range=span, aligner=None))[0]
-                shown, hot = visible_values(source), infrared_values(heat, span)[0]
+                    infrared_picture = settings.aligner(visible_picture, infrared_picture)
+                fused = fuse_pictures(
+                    fuser, [(visible_picture, infrared_picture)], replace(settings, infrared_range=span, aligner=None)
+                )[0]
+                visible_plane, infrared_plane = (
+                    visible_values(visible_picture),
+                    infrared_values(infrared_picture, span)[0],
+                )
                 values = smoother(fused.values)
-                flicker.add(values, shown, hot)
-                doubts.add({visible: shown.mean(axis=2), infrared: hot}, fused.doubts)
-                last, ticks = seen.when, max(round((seen.when - first) / float(seen.video.time_base)), ticks + 1)
+                flicker.add(values, visible_plane, infrared_plane)
+                doubts.add({visible: visible_plane.mean(axis=2), infrared: infrared_plane}, fused.doubts)
+                last, ticks = (
+                    from_visible.when,
+                    max(round((from_visible.when - first) / float(from_visible.video.time_base)), ticks + 1),
+                )
                 if writer is not None:
                     writer.add(values, ticks, 0)
                 elif not isinstance(out, Path | str):
-                    out(values, shown, hot)
-                meter.add(time.monotonic() - seen.at)
+                    out(values, visible_plane, infrared_plane)
+                meter.add(time.monotonic() - from_visible.at)
                 notes = notes or fused.notes  # those of the first frame: a range that runs would give one for each
     except av.FFmpegError as error:
         if not isinstance(out, str):

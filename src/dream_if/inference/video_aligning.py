@@ -47,12 +47,12 @@ def align_videos(
     fixed = aligner.fixed(sample)
     notes: dict[str, None] = {}
     with (
-        Video(visible) as seen,
-        Video(infrared) as heated,
+        Video(visible) as visible_video,
+        Video(infrared) as infrared_video,
         atomic_file(out) as part,
-        VideoWriter(part, out, seen, first_frame(visible), "auto", None, 0, frames) as writer,
+        VideoWriter(part, out, visible_video, first_frame(visible), "auto", None, 0, frames) as writer,
     ):
-        pairs = zip(seen.frames(writer.add_sound), heated.frames(), strict=True)
+        pairs = zip(visible_video.frames(writer.add_sound), infrared_video.frames(), strict=True)
         for done, (one, other) in enumerate(pairs, start=1):
             values, said = infrared_values(fixed(one.picture(), other.picture()), span)
             writer.add(values[:, :, None], one.ticks, one.duration)

@@ -176,8 +176,8 @@ def _map_targets(
     if weights.activity:
         targets["activity"] = activity_target(visible, infrared)
     if weights.reliability or weights.trusted_activity:
-        seen = (rgb_to_ycbcr(sources[0].float())[:, :1], sources[1].float()) if sources else clean
-        reliability = reliability_target(local_error(seen[0], visible), local_error(seen[1], infrared))
+        received = (rgb_to_ycbcr(sources[0].float())[:, :1], sources[1].float()) if sources else clean
+        reliability = reliability_target(local_error(received[0], visible), local_error(received[1], infrared))
         if weights.reliability:
             targets["reliability"] = reliability
         if weights.trusted_activity:

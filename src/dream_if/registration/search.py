@@ -51,7 +51,7 @@ def search(visible: View, infrared: View, motion: Motion) -> list[Start]:
         field, known = edges
         return [fft.fft2(field, size), fft.rfft2(known, size), fft.rfft2(np.abs(field) ** 2, size)]
 
-    seen = [spectrum.conj() for spectrum in transformed(small)]
+    visible_spectra = [spectrum.conj() for spectrum in transformed(small)]
     found = []
     for zoom in _ZOOMS if motion != "translation" else (1.0,):
         for turn in np.deg2rad(_TURNS if motion != "translation" else (0.0,)):
@@ -60,10 +60,11 @@ def search(visible: View, infrared: View, motion: Motion) -> list[Start]:
             turned[:2] *= scale
             guess = about_centre(infrared.size) @ turned @ np.linalg.inv(about_centre(visible.size))
             to_visible = np.linalg.inv(scaling(factor))
-            heated = transformed(infrared.seen_through(guess @ to_visible, (height, width), factor / scale))
-            common = fft.ifft2(seen[0] * heated[0]).real
+            infrared_spectra = transformed(infrared.seen_through(guess @ to_visible, (height, width), factor / scale))
+            common = fft.ifft2(visible_spectra[0] * infrared_spectra[0]).real
             of_visible, of_infrared, overlap = (
-                fft.irfft2(seen[one] * heated[other], size) for one, other in ((2, 1), (1, 2), (1, 1))
+                fft.irfft2(visible_spectra[one] * infrared_spectra[other], size)
+                for one, other in ((2, 1), (1, 2), (1, 1))
             )
             # Chance correlation falls with the root of the overlap, which makes small ones comparable.
             match = common / np.sqrt(np.maximum(of_visible, 1) * np.maximum(of_infrared, 1))

@@ -53,8 +53,10 @@ def dimming(fused: Tensor, visible: Tensor, infrared: Tensor) -> Tensor:
         (B,) values in [0, 100], in percent; NaN where less than 0.5 % of the image is bright and flat.
     """
     middle = slice(SIDE // 2, -(SIDE // 2))
-    seen, shown = visible[:, middle, middle], fused[:, middle, middle]
-    return 100 * _mean_where((seen - shown > DIMMED).to(fused.dtype), (seen >= BRIGHT) & _both_flat(visible, infrared))
+    before, after = visible[:, middle, middle], fused[:, middle, middle]
+    return 100 * _mean_where(
+        (before - after > DIMMED).to(fused.dtype), (before >= BRIGHT) & _both_flat(visible, infrared)
+    )
 
 
 @metric_of_triple(at_least=SIDE)

@@ -42,8 +42,8 @@ def _masked_contrast(plane: Tensor) -> Tensor:
     """Perceived contrast of the stretched image after the contrast sensitivity function."""
     radius = _frequency(plane, 15.0)
     sensitivity = torch.exp(-((radius / 15.3870) ** 2)) - 0.7622 * torch.exp(-((radius / 1.3456) ** 2))
-    seen = _filtered(stretch_levels(plane), sensitivity)
-    contrast = (_blurred(seen, 2.0) / _blurred(seen, 4.0) - 1).abs_()
+    perceived = _filtered(stretch_levels(plane), sensitivity)
+    contrast = (_blurred(perceived, 2.0) / _blurred(perceived, 4.0) - 1).abs_()
     return contrast**3 / (contrast**2 + 0.0001)
 
 
