@@ -3,7 +3,7 @@ import weakref
 
 import torch
 
-from dream_if.metrics.functional._sharing import share, shared_work
+from dream_if.metrics.functional._sharing import KeptWork, share, shared_work
 
 
 def _counting():
@@ -53,4 +53,37 @@ def test_results_are_dropped_with_the_block_also_after_an_error():
             raise RuntimeError
     except RuntimeError:
         gc.collect()
+    assert result() is None
+
+
+def test_work_on_the_sources_alone_is_kept_for_the_next_fused_image():
+    double, calls = _counting()
+    kept, (visible, infrared, other) = KeptWork(), (torch.ones(3) for _ in range(3))
+
+    def doubled_twice(*images):
+        return [double(double(image)) for image in images]
+
+    with shared_work(kept.of(visible, infrared)):
+        fused = torch.ones(3)
+        first = doubled_twice(visible, infrared, fused)
+    with shared_work(kept.of(visible, infrared)):
+        again = doubled_twice(visible, infrared, fused)
+    assert [a is b for a, b in zip(first, again, strict=True)] == [True, True, False]
+    assert len(calls) == 8
+    with shared_work(kept.of(visible, other)):
+        assert double(visible) is not double(other)
+    assert len(calls) == 10
+    double(visible)
+    assert len(calls) == 11
+
+
+def test_what_is_kept_goes_with_other_sources():
+    double, _ = _counting()
+    kept = KeptWork()
+    with shared_work(kept.of(torch.ones(3))):
+        result = weakref.ref(double(next(iter(kept._tensors.values()))))
+    gc.collect()
+    assert result() is not None
+    kept.of(torch.ones(3))
+    gc.collect()
     assert result() is None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dream_if.errors import InputError, out_of_memory
 from dream_if.metrics import DEFAULT_CONVENTION, FusionMetrics, fusion_metrics
-from dream_if.metrics.functional import lpips, shared_work
+from dream_if.metrics.functional import KeptWork, lpips, shared_work
 from dream_if.metrics.levels import quantise
 from dream_if.scoring.journal import JournalEntry, ScoreJournal
 from dream_if.scoring.parallel import Share, Unfinished, spread
@@ -85,13 +85,14 @@ class _Worker:
     device: torch.device
     metrics: FusionMetrics
     lpips_weights: Path | None
+    kept: KeptWork = field(default_factory=KeptWork)
 
     def score(self, wanted: Sequence[str], batch: ImageBatch) -> list[dict[str, float]]:
         """The wanted values of each image of a batch, by metric."""
         fused, visible, infrared = batch.images()
         columns: dict[str, list[float]] = {}
         try:
-            with shared_work():
+            with shared_work(self.kept.of(visible, infrared)):
                 for symbol in wanted:
                     if symbol == LPIPS_SELF:
                         assert batch.of_clean is not None

@@ -6,7 +6,7 @@ small for a definition, holds a NaN, or has no value by the definition gets NaN.
 share common work.
 """
 
-from dream_if.metrics.functional._sharing import shared_work
+from dream_if.metrics.functional._sharing import KeptWork, shared_work
 from dream_if.metrics.functional.agreement import (
     chroma_error,
     correlation_coefficient,
@@ -40,6 +40,7 @@ from dream_if.metrics.functional.transfer import qabf, qg
 from dream_if.metrics.functional.vif import vif, viff
 
 __all__ = [
+    "KeptWork",
     "average_gradient",
     "chroma_error",
     "clipping",

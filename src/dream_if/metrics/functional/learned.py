@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from dream_if.errors import InputError
+from dream_if.metrics.functional._sharing import share
 
 __all__ = ["load_lpips_weights", "lpips"]
 
@@ -93,17 +94,18 @@ def _channel_weights() -> list[Tensor]:
     return [state[f"lin{k}.model.1.weight"] for k in range(len(_LAYERS))]
 
 
-def _features(image: Tensor, weights: dict[str, Tensor]) -> list[Tensor]:
-    """Unit-length activations after each ReLU for an image (B, 3, H, W) in [-1, 1]."""
-    shift, scale = (image.new_tensor(values).view(1, 3, 1, 1) for values in (_SHIFT, _SCALE))
-    x = (image - shift) / scale
+@share
+def _features(image: Tensor, weights: str | Path | None) -> list[Tensor]:
+    """Unit-length activations after each ReLU for an image (B, 1 or 3, H, W), levels 0..255."""
+    loaded = load_lpips_weights(weights, str(image.device))
+    x = image.float().expand(-1, 3, -1, -1) / 127.5 - 1
+    shift, scale = (x.new_tensor(values).view(1, 3, 1, 1) for values in (_SHIFT, _SCALE))
+    x = (x - shift) / scale
     activations = []
     for layer, (stride, padding) in zip(_LAYERS, ((4, 2), (1, 2), (1, 1), (1, 1), (1, 1)), strict=True):
         if layer in (3, 6):
             x = nnf.max_pool2d(x, kernel_size=3, stride=2)
-        x = nnf.conv2d(
-            x, weights[f"features.{layer}.weight"], weights[f"features.{layer}.bias"], stride, padding
-        ).relu()
+        x = nnf.conv2d(x, loaded[f"features.{layer}.weight"], loaded[f"features.{layer}.bias"], stride, padding).relu()
         activations.append(x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10))
     return activations
 
@@ -128,14 +130,13 @@ def lpips(image: Tensor, reference: Tensor, *, weights: str | Path | None = None
     loaded = load_lpips_weights(weights, str(image.device))
     if min(image.shape[2:]) < _SMALLEST:
         return torch.full((len(image),), torch.nan, device=image.device)
-    first, second = (images.float().expand(-1, 3, -1, -1) / 127.5 - 1 for images in (image, reference))
     total = torch.zeros(len(image), device=image.device)
     with (
         torch.no_grad(),
         torch.autocast(image.device.type, enabled=False),
         torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
     ):
-        pairs = zip(_features(first, loaded), _features(second, loaded), strict=True)
+        pairs = zip(_features(image, weights), _features(reference, weights), strict=True)
         for k, (of_image, of_reference) in enumerate(pairs):
             total += ((of_image - of_reference).square() * loaded[f"lin{k}"]).sum(1).mean(dim=(1, 2))
     return total
