@@ -124,11 +124,11 @@ def kornia(visible: Any, infrared: Any, motion: Motion) -> tuple[Any, bool]:
     from kornia.geometry.transform import ImageRegistrator
 
     fields = (edges_of(*View(image).reduced(1)).field for image in (visible, infrared))
-    visible, infrared = (torch.from_numpy(np.abs(field))[None, None] for field in fields)
+    visible_field, infrared_field = (torch.from_numpy(np.abs(field))[None, None] for field in fields)
     kind = motion if motion in ("translation", "similarity") else "homography"
     registrator = ImageRegistrator(kind, num_iterations=60, pyramid_levels=4, lr=5e-3, tolerance=1e-6)
     with torch.enable_grad():
-        found: Any = registrator.register(infrared, visible)
+        found: Any = registrator.register(infrared_field, visible_field)
     found = found.detach()[0].double().numpy()
     height, width = visible.shape[:2]
     unit = np.array([[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]])  # its -1 to 1

@@ -45,8 +45,8 @@ def dominance_statistics(
     """
     with torch.autocast("cpu", enabled=False):
         luminance = [rgb_to_grayscale(clean[0].float().cpu()), clean[1].float().cpu()]
-        seen = [rgb_to_grayscale(sources[0].float().cpu()), sources[1].float().cpu()]
-        errors = [local_error(source, original) for source, original in zip(seen, luminance, strict=True)]
+        received = [rgb_to_grayscale(sources[0].float().cpu()), sources[1].float().cpu()]
+        errors = [local_error(source, original) for source, original in zip(received, luminance, strict=True)]
         activity = activity_target(luminance[0], luminance[1])
         trusted = trusted_activity_target(luminance[0], luminance[1], reliability_target(errors[0], errors[1]))
     difference = errors[1] - errors[0]

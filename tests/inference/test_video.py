@@ -155,6 +155,13 @@ class TestTimesAndSound:
         write(Path("i.mkv"), frames_of(VISIBLE, 3))
         assert len(fused("f.mkv")) == 3
 
+    def test_messages_of_pyav_which_torchvision_turns_on_are_off_again(self):
+        for name, colour in (("v", VISIBLE), ("i", 70)):
+            write(Path(f"{name}.mp4"), frames_of(colour, 2))
+        av.logging.set_level(av.logging.ERROR)
+        fused()
+        assert av.logging.get_level() is None
+
     def test_batches(self):
         for name, colour in (("v", VISIBLE), ("i", 70)):
             write(Path(f"{name}.mp4"), frames_of(colour, 7))

@@ -87,3 +87,8 @@ def test_what_is_kept_goes_with_other_sources():
     kept.of(torch.ones(3))
     gc.collect()
     assert result() is None
+    with shared_work(kept):
+        result = weakref.ref(double(next(iter(kept._tensors.values()))))
+    kept.forget()
+    gc.collect()
+    assert result() is None

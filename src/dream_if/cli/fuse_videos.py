@@ -113,11 +113,11 @@ def run_streams(options: Options) -> int:
         )
     for note in report.notes:
         sys.stderr.write(f"Note: {note}.\n")
-    seen, heated = report.dropped
+    of_visible, of_infrared = report.dropped
     mean, most = report.latency
     sys.stderr.write(
-        f"{report.stopped}. Dropped {seen} visible and {heated} infrared frames; latency {1e3 * mean:.0f} ms on "
-        f"average, {1e3 * most:.0f} at most.\n"
+        f"{report.stopped}. Dropped {of_visible} visible and {of_infrared} infrared frames; latency "
+        f"{1e3 * mean:.0f} ms on average, {1e3 * most:.0f} at most.\n"
     )
     told = sys.stderr if isinstance(out, str) else sys.stdout  # which may be the stream
     told.write(f"Wrote {out}: {report.frames} frames in {report.seconds:.1f} s, {report.flicker}.\n")

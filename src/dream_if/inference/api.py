@@ -128,30 +128,44 @@ def fuse(
     given = infrared if visible is None else visible  # whose kind the result has
     several = isinstance(given, list | tuple) or _is_batch(given)
     first = _items(given)
-    seen = first if visible is not None else [None] * len(first)
-    heated = first if visible is None else [None] * len(first) if infrared is None else _items(infrared, given)
-    if len(seen) != len(heated):
-        raise InputError(f"{len(seen)} visible and {len(heated)} infrared pictures were given; give equal numbers.")
+    visible_pictures = first if visible is not None else [None] * len(first)
+    infrared_pictures = (
+        first if visible is None else [None] * len(first) if infrared is None else _items(infrared, given)
+    )
+    if len(visible_pictures) != len(infrared_pictures):
+        raise InputError(
+            f"{len(visible_pictures)} visible and {len(infrared_pictures)} infrared pictures were given; give equal "
+            "numbers."
+        )
     items = [
         _present(one, other, allow_missing, f" of pair {number}" if several else "")
-        for number, (one, other) in enumerate(zip(seen, heated, strict=True), start=1)
+        for number, (one, other) in enumerate(zip(visible_pictures, infrared_pictures, strict=True), start=1)
     ]
     target = None if out is None else Path(out).expanduser()
     if target is not None:
         if several or kind_of(items[0]) not in ("file", "image"):
             raise InputError("out is for one pair of paths or images of Pillow; write other results yourself.")
         check_ending(target, depth)
-        check_output(target, [Path(one).expanduser() for one in (seen[0], heated[0]) if isinstance(one, str | Path)])
+        check_output(
+            target,
+            [
+                Path(one).expanduser()
+                for one in (visible_pictures[0], infrared_pictures[0])
+                if isinstance(one, str | Path)
+            ],
+        )
 
     if settings.infrared_range.kind == "shared":
-        given_heat = (_picture(one, "infrared") for one in heated)
-        span = settings.infrared_range.over(picture for picture in given_heat if picture is not None)
+        given_infrared = (_picture(one, "infrared") for one in infrared_pictures)
+        span = settings.infrared_range.over(picture for picture in given_infrared if picture is not None)
         settings = replace(settings, infrared_range=span)
     results: list[FusedPicture] = []
-    for start in range(0, len(seen), batch_size):
+    for start in range(0, len(visible_pictures), batch_size):
         pairs = [
             settings.aligned(_picture(one, "visible"), _picture(other, "infrared"))
-            for one, other in zip(seen[start : start + batch_size], heated[start : start + batch_size], strict=True)
+            for one, other in zip(
+                visible_pictures[start : start + batch_size], infrared_pictures[start : start + batch_size], strict=True
+            )
         ]
         for group in _of_equal_size(pairs):
             results += fuse_pictures(fuser, group, settings, dominance)

@@ -140,38 +140,46 @@ def fuse_pictures(
     """
     settings = settings or Settings()
     visible, infrared, notes, doubts = [], [], [], []
-    for seen, heated in pairs:
-        source = check_pair(seen, heated)
+    for visible_picture, infrared_picture in pairs:
+        source = check_pair(visible_picture, infrared_picture)
         black = torch.zeros(1, *source.size)
-        values, said = (black[0].numpy(), ()) if heated is None else infrared_values(heated, settings.infrared_range)
+        values, said = (
+            (black[0].numpy(), ())
+            if infrared_picture is None
+            else infrared_values(infrared_picture, settings.infrared_range)
+        )
         infrared.append(torch.from_numpy(values)[None])
-        colours = black if seen is None else torch.from_numpy(visible_values(seen)).permute(2, 0, 1)
+        colours = (
+            black if visible_picture is None else torch.from_numpy(visible_values(visible_picture)).permute(2, 0, 1)
+        )
         visible.append(colours.expand(3, -1, -1))
         found = []
-        if seen is not None:
-            found.append(doubt(luminance(visible[-1][None])[0, 0].numpy(), "visible", seen.name))
-        if heated is not None:
-            of_heat = doubt(values, "infrared", heated.name)
-            if of_heat and heated.pixels.min() < heated.pixels.max():
-                of_heat = of_heat._replace(reasons=f"{of_heat.reasons}; another infrared range may help")
-            found.append(of_heat)
+        if visible_picture is not None:
+            found.append(doubt(luminance(visible[-1][None])[0, 0].numpy(), "visible", visible_picture.name))
+        if infrared_picture is not None:
+            of_infrared = doubt(values, "infrared", infrared_picture.name)
+            if of_infrared and infrared_picture.pixels.min() < infrared_picture.pixels.max():
+                of_infrared = of_infrared._replace(reasons=f"{of_infrared.reasons}; another infrared range may help")
+            found.append(of_infrared)
         doubts.append(tuple(one for one in found if one))
-        notes.append((*(note for one in (seen, heated) if one is not None for note in one.notes), *said))
-    batch, heat = _stacked(visible), _stacked(infrared)
-    fused = fuser(batch, heat, maps)
+        notes.append(
+            (*(note for one in (visible_picture, infrared_picture) if one is not None for note in one.notes), *said)
+        )
+    visible_batch, infrared_batch = _stacked(visible), _stacked(infrared)
+    fused = fuser(visible_batch, infrared_batch, maps)
     result = []
-    for index, (seen, heated) in enumerate(pairs):
+    for index, (visible_picture, infrared_picture) in enumerate(pairs):
         part = slice(index, index + 1)
-        grey = seen is None or bool((seen.pixels == seen.pixels[:, :, :1]).all())
-        image = coloured(fused.image[part], batch[part], "grey" if grey else settings.colour)
-        if seen is not None and settings.colour != "grey":
-            image = image.expand(-1, seen.pixels.shape[2], -1, -1)  # grey stored as colours stays so
-        if settings.palette is not None and heated is not None:
-            image = tinted(image, heat[part], settings.palette)
-        if seen is not None and heated is not None and heated.alpha is not None:
-            shows = torch.from_numpy(heated.alpha).float() / 255
+        grey = visible_picture is None or bool((visible_picture.pixels == visible_picture.pixels[:, :, :1]).all())
+        image = coloured(fused.image[part], visible_batch[part], "grey" if grey else settings.colour)
+        if visible_picture is not None and settings.colour != "grey":
+            image = image.expand(-1, visible_picture.pixels.shape[2], -1, -1)  # grey stored as colours stays so
+        if settings.palette is not None and infrared_picture is not None:
+            image = tinted(image, infrared_batch[part], settings.palette)
+        if visible_picture is not None and infrared_picture is not None and infrared_picture.alpha is not None:
+            shows = torch.from_numpy(infrared_picture.alpha).float() / 255
             image = shows * image + (1 - shows) * coloured(
-                batch[part], batch[part], "grey" if grey else settings.colour
+                visible_batch[part], visible_batch[part], "grey" if grey else settings.colour
             )
         visible_map, infrared_map = (
             None if values is None else values[index, 0].numpy()
@@ -180,7 +188,13 @@ def fuse_pictures(
         pixels = image[0].permute(1, 2, 0).numpy()
         result.append(
             FusedPicture(
-                pixels, check_pair(seen, heated), visible_map, infrared_map, fused.tile, notes[index], doubts[index]
+                pixels,
+                check_pair(visible_picture, infrared_picture),
+                visible_map,
+                infrared_map,
+                fused.tile,
+                notes[index],
+                doubts[index],
             )
         )
     return result

@@ -211,20 +211,20 @@ class Pairs:
         return visible, infrared
 
     def _newest(self) -> tuple[Arrived, Arrived] | None:
-        seen, heated = self.sources
-        if not (seen.waiting and heated.waiting):
+        visible, infrared = self.sources
+        if not (visible.waiting and infrared.waiting):
             return None
         tolerance = self._tolerance
         if tolerance is None:
             tolerance = float(1 / (2 * min(source.waiting[0].video.rate for source in self.sources)))
-        found = match([each.when for each in seen.waiting], [each.when for each in heated.waiting], tolerance)
+        found = match([each.when for each in visible.waiting], [each.when for each in infrared.waiting], tolerance)
         if found is None:
             return None
         for _ in range(found[0]):
-            seen.waiting.popleft()
+            visible.waiting.popleft()
         for _ in range(found[1]):
-            heated.waiting.popleft()
-        return seen.waiting.popleft(), heated.waiting[0]  # which may be nearest to the next visible one, too
+            infrared.waiting.popleft()
+        return visible.waiting.popleft(), infrared.waiting[0]  # which may be nearest to the next visible one, too
 
     def _ended(self) -> bool:
         """Whether a source sends no more."""

@@ -82,10 +82,10 @@ def fuse_videos(
     settings = replace(settings, infrared_range=span, aligner=None)
     flicker, doubts = Flicker(), FrameDoubts()
     notes: dict[str, None] = {}
-    with Video(visible, threads) as seen, Video(infrared, threads) as heated, atomic_file(out) as part:
+    with Video(visible, threads) as visible_video, Video(infrared, threads) as infrared_video, atomic_file(out) as part:
         first = first_frame(visible, threads)
-        with VideoWriter(part, out, seen, first, codec, crf, threads, frames) as writer:
-            pairs = zip(seen.frames(writer.add_sound), heated.frames(), strict=True)
+        with VideoWriter(part, out, visible_video, first, codec, crf, threads, frames) as writer:
+            pairs = zip(visible_video.frames(writer.add_sound), infrared_video.frames(), strict=True)
             done = 0
             while group := list(islice(pairs, batch_size)):
                 pictures = [(one.picture(), other.picture()) for one, other in group]
@@ -129,32 +129,34 @@ def examine(
     Raises:
         InputError: see `fuse_videos`.
     """
-    with Video(visible, threads) as seen, Video(infrared, threads) as heated:
+    with Video(visible, threads) as visible_video, Video(infrared, threads) as infrared_video:
         levels = _Levels(settings.infrared_range)
         sample, every = [], 1
-        for one, other in zip_longest(seen.frames(), heated.frames()):
+        for one, other in zip_longest(visible_video.frames(), infrared_video.frames()):
             if other is not None:
                 levels.add(other)
             if one is None or other is None:
                 continue  # to the end, to tell both lengths
-            if seen.number == 1:
+            if visible_video.number == 1:
                 check_frames(one, other, settings.aligner is not None)
-            if settings.aligner is not None and seen.number % every == 0:
+            if settings.aligner is not None and visible_video.number % every == 0:
                 sample.append((one.picture(), other.picture()))
                 if len(sample) == MOST_SAMPLED:
                     sample, every = sample[1::2], 2 * every
-            if abs(seen.last - heated.last) > 1 / (2 * seen.rate):
+            if abs(visible_video.last - infrared_video.last) > 1 / (2 * visible_video.rate):
                 raise InputError(
-                    f"the videos do not run side by side: frame {seen.number} is at {float(seen.last):.3f} s in "
-                    f"{visible} ({_number(seen.rate)} frames a second) and at {float(heated.last):.3f} s in {infrared} "
-                    f"({_number(heated.rate)}). Convert them to the same rate and cut them to the same start."
+                    f"the videos do not run side by side: frame {visible_video.number} is at "
+                    f"{float(visible_video.last):.3f} s in {visible} ({_number(visible_video.rate)} frames a second) "
+                    f"and at {float(infrared_video.last):.3f} s in {infrared} ({_number(infrared_video.rate)}). "
+                    "Convert them to the same rate and cut them to the same start."
                 )
-        if seen.number != heated.number:
+        if visible_video.number != infrared_video.number:
             raise InputError(
-                f"unequal lengths: {visible} has {_length(seen)} and {infrared} has {_length(heated)}. Cut them to the "
+                f"unequal lengths: {visible} has {_length(visible_video)} and {infrared} has "
+                f"{_length(infrared_video)}. Cut them to the "
                 "same start and end."
             )
-        return seen.number, levels.span(), sample
+        return visible_video.number, levels.span(), sample
 
 
 def check_frames(visible: Frame, infrared: Frame, align: bool) -> None:

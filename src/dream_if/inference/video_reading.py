@@ -125,6 +125,9 @@ class Video:
         self.path = path
         self.number = 0
         self.last = self.end = Fraction(0)
+        # Older torchvision, such as 0.21, turns PyAV's messages on. Then a decoding thread that has one to tell and the
+        # closing of its file can wait for each other forever.
+        av.logging.set_level(None)
         try:
             self.container = av.open(str(path), metadata_errors="replace", **how)  # titles need not be in UTF-8
         except (av.FFmpegError, OSError) as error:

@@ -178,6 +178,7 @@ def score_groups(
                 done += len(batch.items)
                 if progress is not None:
                     progress(done, total)
+        worker.kept.forget()
         return items
 
     workers = [_Worker(device, deepcopy(metrics).to(device), lpips_weights) for device in devices[: max(1, len(own))]]

@@ -116,11 +116,10 @@ def _told(found: Alignment | None) -> str:
 
 def _overlay(visible: Picture, infrared: Picture) -> Any:
     """Both pictures in one: green and magenta where they differ, grey where they agree."""
-    seen = visible_values(visible).mean(axis=2)
-    heat = infrared_values(infrared, InfraredRange())[0]
+    planes = visible_values(visible).mean(axis=2), infrared_values(infrared, InfraredRange())[0]
     grey = [
         np.clip((values - low) / max(high - low, 1e-6), 0, 1)
-        for values in (seen, heat)
+        for values in planes
         for low, high in [np.percentile(values, (1, 99))]
     ]
     pixels = np.stack([grey[1], grey[0], grey[1]], axis=-1)

@@ -59,9 +59,9 @@ def see_visible(
     emission = np.square(canvas.emission.astype(np.float32) * np.float32(1 / 255)) * np.float32(EMISSION_SCALE)
     linear = reflectance * light + emission
     if weather.fog > 0:
-        seen = np.exp(-weather.fog * depth)[..., None]
+        passed = np.exp(-weather.fog * depth)[..., None]
         haze = np.array([0.05, 0.048, 0.05] if weather.night else [0.62, 0.65, 0.68], np.float32)
-        linear = haze + seen * (linear - haze)
+        linear = haze + passed * (linear - haze)
     if weather.night:
         linear += _glare(canvas, emission, weather, background.ground * street)
     exposed = 1.0 - np.exp(-(3.4 if weather.night else 2.1) * linear)
@@ -147,8 +147,8 @@ def see_infrared(
         Grey image, uint8 (H, W).
     """
     temperature = decode_temperature(canvas.surface[..., 3]) + warmth * (canvas.owner == 0)
-    seen = np.exp(-(0.25 * weather.fog + 0.002) * depth)
-    temperature = weather.air + seen * (temperature - weather.air)
+    passed = np.exp(-(0.25 * weather.fog + 0.002) * depth)
+    temperature = weather.air + passed * (temperature - weather.air)
     height, width = temperature.shape
     # Long waves diffract more and detectors are coarser: the thermal view is softer than the visible one.
     softened = cv2.GaussianBlur(temperature, (0, 0), 0.55 + 0.0016 * height)

@@ -19,7 +19,8 @@ _results: ContextVar[dict[Hashable, tuple[Any, Any]] | None] = ContextVar("dream
 class KeptWork:
     """What `shared_work` keeps from one block to the next: the work that depends on the sources alone.
 
-    Scoring many fused images of one pair then computes the sources' share once. Other sources drop it.
+    Scoring many fused images of one pair then computes the sources' share once. It is kept until there are other
+    sources, or `forget`; until then the sources must not be changed. For scoring alone, not for gradients.
 
     Example:
         >>> import torch
@@ -37,9 +38,13 @@ class KeptWork:
     def of(self, *sources: Tensor) -> "KeptWork":
         """Itself, without what was kept of other tensors than these."""
         if any(id(source) not in self._tensors for source in sources):
+            self.forget()
             self._tensors = {id(source): source for source in sources}
-            self.results = {}
         return self
+
+    def forget(self) -> None:
+        """Drop all that was kept."""
+        self._tensors, self.results = {}, {}
 
     def depends_on(self, tensors: Iterable[Tensor]) -> bool:
         """Whether all of these are sources, or were made of them alone."""
@@ -62,7 +67,8 @@ def shared_work(kept: KeptWork | None = None) -> Iterator[None]:
     """Inside this block, functions marked with `share` remember their results for the same tensor objects.
 
     Luminance planes, histograms, Sobel responses and local moments are then computed once for a whole set of metrics.
-    Everything remembered is dropped when the outermost block ends. The tensors must not be changed inside the block.
+    Everything remembered is dropped when the outermost block ends, but for what `kept` keeps. The tensors must not be
+    changed inside the block.
 
     Args:
         kept: keeps what depends on the sources alone for the next block; of the outermost block.
