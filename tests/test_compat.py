@@ -7,6 +7,7 @@ from torch.export import Dim, export
 
 from dream_if import compat
 from dream_if.models import DreamIF
+from tests.versions import EXPORT
 
 
 class Larger(nn.Module):
@@ -18,6 +19,7 @@ def test_the_processor_is_asked() -> None:
     assert isinstance(compat.multiplies_bfloat16(), bool)
 
 
+@EXPORT
 def test_a_traced_program_takes_what_no_guard_refuses() -> None:
     with compat.sizes_stay_free():
         assert torch.fx.experimental._config.backed_size_oblivious

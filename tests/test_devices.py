@@ -15,6 +15,9 @@ from dream_if.data.degradations import KIND_CLASSES
 from dream_if.losses import FusionLoss, LossWeights
 from dream_if.metrics import METRICS
 from dream_if.models import DreamIF
+from tests.versions import MADE_UP_CUDA
+
+pytestmark = MADE_UP_CUDA
 
 COUNTS = "counts grey levels by bincount, whose result is as long as the largest level"
 READS_VALUES = {

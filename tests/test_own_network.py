@@ -16,6 +16,7 @@ from dream_if.export.graph import ExportedFusion, trace
 from dream_if.inference import load_network
 from dream_if.messages import explain
 from dream_if.models import ForeignNetwork, FusionOutput
+from tests.versions import EXPORT
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = (REPOSITORY / "docs/own_network.md").read_text()
@@ -175,6 +176,7 @@ class TestWrapped:
 
 @pytest.mark.parametrize("name", ["unet.UNet", "nafnet.NAFNet"])
 class TestOurExamples:
+    @EXPORT
     def test_train_and_export(self, name: str) -> None:
         module = name.split(".")[0]
         settings = yaml.safe_load((REPOSITORY / f"experiments/networks/{module}.yaml").read_text())["model"]["net"]

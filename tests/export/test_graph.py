@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from dream_if.export import ExportedFusion, trace
 from dream_if.export.graph import mirrored
 from dream_if.models import DreamIF
+from tests.versions import EXPORT
 
 
 @pytest.mark.parametrize("step", [8, 16])
@@ -46,6 +47,7 @@ def test_strips_and_sizes_of_the_example_are_not_in_the_trace(program) -> None:
         assert not any(isinstance(size, int) for size in (batch, height, width))
 
 
+@EXPORT
 def test_a_network_of_stride_2_that_weighs_is_traced() -> None:
     torch.manual_seed(0)
     net = DreamIF(4, [1, 0, 0, 0], 1, [1, 1, 1, 1], stride=2, dominance="weighing").eval()
