@@ -17,6 +17,10 @@ class Advance(Protocol):
         """Draw it."""
 
 
+def _draw_nothing(done: int, total: int, stage: str = "") -> None:
+    pass
+
+
 @contextmanager
 def progress_bar(doing: str) -> Iterator[Advance]:
     """A bar on the standard error, if that is a terminal: the standard output holds the result alone.
@@ -25,8 +29,11 @@ def progress_bar(doing: str) -> Iterator[Advance]:
         doing: what stands before the bar, where the stage has no name.
     """
     console = Console(stderr=True)
+    if not console.is_terminal:  # a bar that is disabled ends with an empty line in rich 14.0
+        yield _draw_nothing
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         tasks: dict[str, TaskID] = {}
 
         def advance(done: int, total: int, stage: str = doing) -> None:
