@@ -18,56 +18,47 @@ FILES = ROOT / "docs" / "data" / "tables"
 MARK = "<!-- benchmarks/shipped_tables.py -->\n"
 FUSED = ("Qabf", "SSIM", "VIFF")
 SEEN_FIRST = ("Dimming", "FlatNoise", "Clipping")
-TABLES = (
-    ("Table 1, clean", "table1.csv", "set", (*FUSED, "AG", "SF")),
-    ("Table 1, clean: grey skies, grain, clipping", "table1.csv", "set", SEEN_FIRST),
-    ("Table 1, RoadScene, beside published networks", "peers.csv", "set", (*FUSED, "AG", "SF", *SEEN_FIRST)),
-    ("Table 2, noise of sigma 35 on both sources", "table2.csv", "set", (*FUSED, "LPIPS")),
-    ("Table 2, the same noise: grey skies, grain, clipping", "table2.csv", "set", SEEN_FIRST),
-    ("Table 2 with FFDNet, the same noise", "ffdnet.csv", "set", (*FUSED, "LPIPS")),
-    ("Table 3, means over LLVIP and RoadScene", "table3.csv", "condition", FUSED),
-    ("Table 3, the same: LPIPS to the clean sources, and to the own clean image", "table3.csv", "condition",
-     ("LPIPS", "LPIPS_self")),
-    ("Severity, four pairs of RoadScene: Qabf at levels 1 to 4", "severity.csv", "kind", ("Qabf",)),
-    ("Severity, the same pairs: LPIPS at levels 1 to 4", "severity.csv", "kind", ("LPIPS",)),
-)  # fmt: skip
+TABLES = (  # title, file, metrics, and what the columns are: sets, conditions, or kinds with a value for each level
+    ("Table 1, clean", "table1.csv", (*FUSED, "AG", "SF"), "set"),
+    ("Table 1, clean: grey skies, grain, clipping", "table1.csv", SEEN_FIRST, "set"),
+    ("Table 1, RoadScene, beside published networks", "peers.csv", (*FUSED, "AG", "SF", *SEEN_FIRST), "set"),
+    ("Table 2, noise of sigma 35 on both sources", "table2.csv", (*FUSED, "LPIPS"), "set"),
+    ("Table 2, the same noise: grey skies, grain, clipping", "table2.csv", SEEN_FIRST, "set"),
+    ("Table 2 with FFDNet, the same noise", "ffdnet.csv", (*FUSED, "LPIPS"), "set"),
+    ("Table 3, means over LLVIP and RoadScene", "table3.csv", FUSED, "condition"),
+    (
+        "Table 3, the same: to the clean sources, and to the own clean image",
+        "table3.csv",
+        ("LPIPS", "LPIPS_self"),
+        "condition",
+    ),
+    *((f"Severity, four pairs of RoadScene: {name}", "severity.csv", (name,), "level") for name in ("Qabf", "LPIPS")),
+)
 
 
-def scores(file: Path, columns: str, metrics: tuple[str, ...]) -> pd.DataFrame:
-    """Means of a table's CSV file, by method, column and what stands in a cell.
-
-    Args:
-        file: what `dream-if tables` wrote.
-        columns: "set", or over all sets "condition", or "kind", with its levels side by side in a cell.
-        metrics: side by side in a cell; one where columns are kinds.
-    """
+def markdown(file: Path, metrics: tuple[str, ...], by: str = "set") -> str:
+    """A row for each method of a table's CSV file, columns for sets, conditions or kinds; the best in bold."""
     lines = pd.read_csv(file)
     lines = lines[~lines["set"].str.endswith("(paper)") & lines["metric"].isin(metrics)]
-    lines["part"] = lines["metric"]
-    if columns == "kind":
-        lines = lines[lines["condition"] != "clean"]
-        lines[["kind", "part"]] = lines["condition"].str.rsplit(" ", n=1, expand=True)
-    means = lines.groupby(["method", columns, "part", "metric"], sort=False)["mean"].mean()
-    return means.rename_axis(index={columns: "column"}).reset_index()
-
-
-def markdown(file: Path, columns: str, metrics: tuple[str, ...]) -> str:
-    """A row for each method, a column for each set, condition or kind; the best in bold."""
-    means = scores(file, columns, metrics)
-    shown = [metric for metric in metrics if metric in set(means["metric"])]
-    parts = sorted(means["part"].unique()) if columns == "kind" else shown
-    titles = means["column"].unique()
-    rows = [f"| {' / '.join(shown)} | {' | '.join(titles)} |", f"|---|{'---|' * len(titles)}"]
-    for method in means["method"].unique():
+    if by == "level":
+        graded = lines[lines["condition"].str.contains(" ")]
+        named = graded["condition"].str.rsplit(n=1, expand=True)
+        lines = graded.assign(column=named[0], part=graded["metric"] + " " + named[1])
+        parts = list(lines["part"].unique())
+    else:
+        lines = lines.assign(column=lines[by], part=lines["metric"])
+        parts = list(metrics)
+    means = lines.groupby(["method", "column", "part"], sort=False)["mean"].mean()
+    methods, columns = lines["method"].unique(), lines["column"].unique()
+    rows = [f"| {' / '.join(parts)} | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    for method in methods:
         cells = []
-        for title in titles:
+        for column in columns:
             values = []
             for part in parts:
-                at = means[(means["column"] == title) & (means["part"] == part)].set_index("method")
-                value = at["mean"][method]
-                metric = METRICS[at["metric"].iloc[0].removesuffix("_self")]
-                best = at["mean"].max() if metric.higher_is_better else at["mean"].min()
-                text = "–" if pd.isna(value) else f"{value:.3f}"
+                of_all = means[:, column, part]
+                best = of_all.max() if METRICS[part.split()[0].removesuffix("_self")].higher_is_better else of_all.min()
+                text = "–" if pd.isna(of_all[method]) else f"{of_all[method]:.3f}"
                 values.append(f"**{text}**" if f"{best:.3f}" == text else text)
             cells.append(" / ".join(values))
         rows.append(f"| {method} | {' | '.join(cells)} |")
@@ -77,9 +68,8 @@ def markdown(file: Path, columns: str, metrics: tuple[str, ...]) -> str:
 def tables() -> str:
     """All tables, each folded under its title."""
     parts = []
-    for title, name, columns, metrics in TABLES:
-        table = markdown(FILES / name, columns, metrics)
-        parts += [f'<details markdown="1">\n<summary>{title}</summary>\n', table, ""]
+    for title, name, metrics, by in TABLES:
+        parts += [f'<details markdown="1">\n<summary>{title}</summary>\n', markdown(FILES / name, metrics, by), ""]
         parts += ["</details>", ""]
     return "\n".join(parts)
 
