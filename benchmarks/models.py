@@ -37,7 +37,7 @@ HEAD = """\
 # Models
 
 The weights that come with the package. `make models` writes this page from the JSON file beside each;
-`python -m benchmarks.models --measure NAME` measures time and memory again.
+`python -m benchmarks.models --measure NAME --threads 2` measures time and memory again.
 """
 TRAININGS = """\
 ## Trainings for the tables
@@ -136,7 +136,7 @@ def scores(tables: list[Path], method: str) -> dict[str, Any]:
     for table in tables:
         lines = pd.read_csv(table)
         for line in lines[(lines["method"] == method) & lines["metric"].isin(CARD_METRICS)].itertuples():
-            found.setdefault(line.condition, {}).setdefault(line.set, {})[line.metric] = round(line.mean, 4)
+            found.setdefault(line.condition, {}).setdefault(line.set, {})[line.metric] = round(line.mean, 6)
     return found
 
 

@@ -25,7 +25,7 @@ TABLES = (  # title, file, metrics, and what the columns are: sets, conditions, 
     ("Table 2, noise of sigma 35 on both sources", "table2.csv", (*FUSED, "LPIPS"), "set"),
     ("Table 2, the same noise: grey skies, grain, clipping", "table2.csv", SEEN_FIRST, "set"),
     ("Table 2 with FFDNet, the same noise", "ffdnet.csv", (*FUSED, "LPIPS"), "set"),
-    ("Table 3, means over LLVIP and RoadScene", "table3.csv", FUSED, "condition"),
+    ("Table 3, means over the five sets", "table3.csv", FUSED, "condition"),
     (
         "Table 3, the same: to the clean sources, and to the own clean image",
         "table3.csv",

@@ -40,10 +40,10 @@ def test_scores_are_those_of_the_method(tmp_path: Path) -> None:
     table = tmp_path / "table1.csv"
     table.write_text(
         "set,condition,method,metric,mean\n"
-        "tno,clean,other,Qabf,0.1\ntno,clean,ours,Qabf,0.61239\ntno,clean,ours,AG,4\nmsrs,clean,ours,Qabf,0.7\n"
+        "tno,clean,other,Qabf,0.1\ntno,clean,ours,Qabf,0.6123946\ntno,clean,ours,AG,4\nmsrs,clean,ours,Qabf,0.7\n"
         "tno (paper),clean,TTD,Qabf,0.5\n"
     )
-    assert models.scores([table], "ours") == {"clean": {"tno": {"Qabf": 0.6124}, "msrs": {"Qabf": 0.7}}}
+    assert models.scores([table], "ours") == {"clean": {"tno": {"Qabf": 0.612395}, "msrs": {"Qabf": 0.7}}}
 
 
 def test_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
