@@ -29,7 +29,7 @@ BETWEEN_TILES = 320 * 2**20
 TRIAL = 128
 """Sides in pixels of the image on which a foreign network is tried."""
 
-MARGIN = 1.05
+MARGIN = 1.10
 """The most by which the growth with the image exceeded the count."""
 
 
