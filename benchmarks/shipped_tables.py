@@ -32,7 +32,7 @@ TABLES = (  # title, file, metrics, and what the columns are: sets, conditions, 
         ("LPIPS", "LPIPS_self"),
         "condition",
     ),
-    *((f"Severity, four pairs of RoadScene: {name}", "severity.csv", (name,), "level") for name in ("Qabf", "LPIPS")),
+    *((f"Severity, 35 pairs of RoadScene: {name}", "severity.csv", (name,), "level") for name in ("Qabf", "LPIPS")),
 )
 
 
