@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install constraints demo reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 reproduce-table5 reproduce-segmentation reproduce-severity reproduce-shift reproduce-efficiency reproduce-beyond weights weights-small weights-fast models bench docs gallery gpu lint test test-slow test-lowest attack dist clean
+.PHONY: help install constraints demo reproduce reproduce-table1 reproduce-table2 reproduce-table3 reproduce-table4 reproduce-table5 reproduce-segmentation reproduce-severity reproduce-shift reproduce-efficiency reproduce-beyond weights weights-small weights-fast weights-open models bench docs gallery gpu lint test test-slow test-lowest attack dist clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -95,16 +95,16 @@ reproduce: $(INSTALLED)  ## all tables but segmentation; PRESET=demo on generate
 	if [ -n "$$missing" ]; then echo "make reproduce: $$missing" >&2; fi; \
 	if [ -n "$$failed" ]; then echo "make reproduce: failed:$$failed" >&2; exit 1; fi
 
-# The cards of the weights say which pairs, and how long it took: docs/model_card_small.md, docs/model_card_fast.md.
+# The cards of the weights say which pairs, and how long it took: docs/model_card_small.md, _fast.md, _open.md.
 NAME ?= small
 PUBLISH = --force --commit "$$(git rev-parse HEAD)" --terms \
 	"Trained on $(TRAINED_ON); LLVIP is free for non-commercial use alone, the others state no licence."
 SMALL_DATA = --data.root "[$(DATA)/llvip,$(DATA)/roadscene,$(DATA)/msrs]"
 FAST_DATA = --data.root "[$(DATA)/llvip,$(DATA)/roadscene,$(DATA)/msrs,$(DATA)/m3fd]"
 
-weights: $(INSTALLED)  ## train the shipped weights NAME=small or fast again, with DATA=path/to/the/sets: about three hours on one CPU core
-	$(if $(filter small fast,$(NAME)),,$(error NAME is small or fast, not $(NAME)))
-	$(if $(DATA),,$(error make weights needs DATA=folder with the sets that docs/model_card_$(NAME).md names))
+weights: $(INSTALLED)  ## train the shipped weights NAME=small or fast again, with DATA=path/to/the/sets: about three hours on one CPU core; or NAME=open, without DATA
+	$(if $(filter small fast open,$(NAME)),,$(error NAME is small, fast or open, not $(NAME)))
+	$(if $(DATA)$(filter open,$(NAME)),,$(error make weights needs DATA=folder with the sets that docs/model_card_$(NAME).md names))
 	$(MAKE) weights-$(NAME)
 
 weights-small: TRAINED_ON = LLVIP, RoadScene and MSRS
@@ -123,6 +123,11 @@ weights-fast: $(INSTALLED)
 	$(BIN)/dream-if fit --config experiments/weights_fast.yaml --config experiments/weights_fast_second.yaml \
 		--start_from runs/weights/fast_first $(FAST_DATA)
 	$(BIN)/dream-if publish "$$(ls -td runs/fast/version_* | head -1)" --name fast $(PUBLISH)
+
+weights-open: $(INSTALLED)
+	$(BIN)/dream-if fit --config experiments/weights_fast.yaml --config experiments/weights_open.yaml
+	$(BIN)/dream-if publish "$$(ls -td runs/open/version_* | head -1)" --name open --force \
+		--commit "$$(git rev-parse HEAD)" --terms "Trained on scenes that dream-if generates, on no other data."
 
 models: $(INSTALLED)  ## docs/models.md and the cards for the hub, from the JSON of each of the shipped weights and trainings
 	mkdir -p build

@@ -4,7 +4,8 @@ python -m benchmarks.models > docs/models.md                                  # 
 python -m benchmarks.models --measure small --threads 2                       # time, memory, operations
 python -m benchmarks.models --measure docs/data/table4/rd-0-c2f816            # the same of a training
 python -m benchmarks.models --card small > src/dream_if/weights/small.md      # for the Hugging Face hub
-python -m benchmarks.models --scores small runs/tables/table1.csv runs/tables/table2.csv    # of tables/shipped
+python -m benchmarks.models --scores small runs/tables/table1.csv runs/tables/table2.csv \
+    --by "dream-if tables 1 tables/shipped --data data" "dream-if tables 2 --limit 20 tables/shipped --data data"
 """
 
 import argparse
@@ -65,7 +66,7 @@ def page() -> str:
             "| | |",
             "|---|---|",
             f"| parameters | {told['parameters']:,} |",
-            f"| data | {', '.join(told['data']['root'])} |",
+            f"| data | {', '.join(told['data'].get('root') or ['generated scenes'])} |",
             f"| terms | {told['terms']} |",
             f"| training | {training['epochs']} epochs, {training['steps']} steps, seed {training['seed']}, "
             f"{training['trainer']['precision']}, on {training['hardware']} |",
@@ -146,8 +147,11 @@ def main() -> None:
     parser.add_argument("--measure", metavar="NAME", help="shipped weights, or the folder of a training")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--scores", nargs="+", metavar=("NAME", "CSV"))
+    parser.add_argument("--by", nargs="+", metavar="COMMAND", help="what wrote the CSV files of --scores")
     parser.add_argument("--card", metavar="NAME")
     options = parser.parse_args()
+    if options.scores and not options.by:
+        parser.error("--scores needs --by: the commands that wrote the CSV files")
     if options.card:
         print(card(options.card, json.loads((SHIPPED / f"{options.card}.json").read_text())), end="")
         return
@@ -166,7 +170,7 @@ def main() -> None:
         told["cost"] = measured(name, load_network(name), options.threads, time.perf_counter)
     else:
         told["scores"] = scores([Path(table) for table in options.scores[1:]], f"Dream-IF {name}")
-        told["scored_by"] = [f"dream-if tables {table} tables/shipped --data data" for table in ("1", "2 --limit 20")]
+        told["scored_by"] = options.by
     file.write_text(json.dumps(told, indent=2) + "\n")
 
 
