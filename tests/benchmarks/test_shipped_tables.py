@@ -40,6 +40,16 @@ def test_a_score_that_no_image_has_is_a_dash(tmp_path: Path) -> None:
     assert "| ours | – |" in script.markdown(file, ("Dimming",))
 
 
+def test_costs_are_in_millions_of_parameters_billions_of_operations_seconds_and_mebibytes(tmp_path: Path) -> None:
+    file = tmp_path / "efficiency.csv"
+    lines = ["ours,2704205,136837066782.0,8.8928,900243456", "theirs,0,5529600.0,0.0057,1048576"]
+    file.write_text("\n".join(["method,parameters,operations,seconds,memory", *lines]))
+    assert script.efficiency(file).splitlines()[2:] == [
+        "| ours | 2.7 | 136.8 | 8.9 | 859 |",
+        "| theirs | 0.0 | 0.0 | 0.0057 | 1 |",
+    ]
+
+
 def test_columns_by_condition_are_means_of_sets_and_by_level_have_a_value_for_each(tmp_path: Path) -> None:
     file = tmp_path / "table.csv"
     lines = [
