@@ -68,9 +68,13 @@ def markdown(file: Path, metrics: tuple[str, ...], by: str = "set") -> str:
 def efficiency(file: Path) -> str:
     """What each method costs, from the CSV file of `dream-if tables efficiency`."""
     lines = ["| | M parameters | GMAC | seconds | MiB |", "|---|---:|---:|---:|---:|"]
-    for cost in pd.read_csv(file).itertuples():
-        counted = f"{cost.parameters / 1e6:.1f} | {cost.operations / 1e9:.1f}"
-        lines.append(f"| {cost.method} | {counted} | {cost.seconds:.2g} | {cost.memory / 2**20:.0f} |")
+    units = {"parameters": (1e6, 1), "operations": (1e9, 1), "seconds": (1, 3), "memory": (2**20, 0)}
+    for cost in pd.read_csv(file).to_dict("records"):
+        amounts = [
+            "–" if pd.isna(cost[name]) else f"{cost[name] / unit:.{decimals}f}"
+            for name, (unit, decimals) in units.items()
+        ]
+        lines.append(f"| {' | '.join([cost['method'], *amounts])} |")
     return "\n".join(lines)
 
 

@@ -17,6 +17,7 @@ def test_the_page_has_what_is_printed() -> None:
     [
         ("Qabf", "| ours | **0.600** | 0.300 |"),
         ("LPIPS", "| ours | 0.600 | **0.300** |"),
+        ("LPIPS_self", "| ours | 0.600 | **0.300** |"),
     ],
 )
 def test_the_best_is_bold(metric: str, row: str, tmp_path: Path) -> None:
@@ -42,11 +43,13 @@ def test_a_score_that_no_image_has_is_a_dash(tmp_path: Path) -> None:
 
 def test_costs_are_in_millions_of_parameters_billions_of_operations_seconds_and_mebibytes(tmp_path: Path) -> None:
     file = tmp_path / "efficiency.csv"
-    lines = ["ours,2704205,136837066782.0,8.8928,900243456", "theirs,0,5529600.0,0.0057,1048576"]
+    lines = ["ours,2704205,136837066782.0,108.8928,900243456", "theirs,,,0.0057,1048576"]
     file.write_text("\n".join(["method,parameters,operations,seconds,memory", *lines]))
-    assert script.efficiency(file).splitlines()[2:] == [
-        "| ours | 2.7 | 136.8 | 8.9 | 859 |",
-        "| theirs | 0.0 | 0.0 | 0.0057 | 1 |",
+    assert script.efficiency(file).splitlines() == [
+        "| | M parameters | GMAC | seconds | MiB |",
+        "|---|---:|---:|---:|---:|",
+        "| ours | 2.7 | 136.8 | 108.893 | 859 |",
+        "| theirs | – | – | 0.006 | 1 |",
     ]
 
 
@@ -55,11 +58,14 @@ def test_columns_by_condition_are_means_of_sets_and_by_level_have_a_value_for_ea
     lines = [
         "TNO,clean,ours,SSIM,1", "TNO,rain 1,ours,SSIM,0.4", "MSRS,rain 1,ours,SSIM,0.2", "TNO,rain 2,ours,SSIM,0.1",
         "TNO,low_light 1,ours,SSIM,0.7", "TNO,low_light 2,ours,SSIM,0.6",
+        "TNO,clean,theirs,SSIM,1", "TNO,rain 1,theirs,SSIM,0.2", "TNO,rain 2,theirs,SSIM,0.5",
+        "TNO,low_light 1,theirs,SSIM,0.8", "TNO,low_light 2,theirs,SSIM,0.5",
     ]  # fmt: skip
     file.write_text("\n".join(["set,condition,method,metric,mean", *lines]))
     assert script.markdown(file, ("SSIM",), "level").splitlines() == [
         "| SSIM 1 / SSIM 2 | rain | low_light |",
         "|---|---|---|",
-        "| ours | **0.300** / **0.100** | **0.700** / **0.600** |",
+        "| ours | **0.300** / 0.100 | 0.700 / **0.600** |",
+        "| theirs | 0.200 / **0.500** | **0.800** / 0.500 |",
     ]
-    assert "| **1.000** | **0.300** |" in script.markdown(file, ("SSIM",), "condition")
+    assert "| ours | **1.000** | **0.300** | 0.100 |" in script.markdown(file, ("SSIM",), "condition")

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import ModelHubMixin
 
 from dream_if.baselines import Average
 from dream_if.data.pairs import to_tensor
 from dream_if.data.scene_pairs import ScenePairs
+from dream_if.errors import InputError
 from dream_if.metrics import fusion_metrics
 from dream_if.models import DreamIF
 from dream_if.models.shipped import SHIPPED, shipped
@@ -40,6 +42,12 @@ def test_they_load_by_name_and_fuse(name: str) -> None:
     metrics = fusion_metrics(["Qabf", "VIFF"])
     ours, average = metrics(fused, *sources), metrics(Average()(*sources), *sources)
     assert all(ours[symbol] > average[symbol] + 0.1 for symbol in ours)
+
+
+def test_a_name_that_is_not_theirs_is_refused_without_asking_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ModelHubMixin, "from_pretrained", None)
+    with pytest.raises(InputError, match=r"'fats': no shipped weights of this name \(there are: fast, .*small\)"):
+        DreamIF.from_pretrained("fats")
 
 
 def test_a_folder_of_that_name_is_meant_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -219,9 +219,17 @@ class DreamIF(
 
         A name of shipped weights is stronger than a folder of the same name; ``./small`` means the folder. Arguments
         are those of `huggingface_hub.ModelHubMixin.from_pretrained`; shipped weights need none. In evaluation mode.
+
+        Raises:
+            InputError: It is neither a name nor a folder, and no id, which would be ``owner/name``.
         """
         name = str(pretrained_model_name_or_path)
         if name not in shipped():
+            if "/" not in name and not Path(name).is_dir():
+                raise InputError(
+                    f"{name!r}: no shipped weights of this name (there are: {', '.join(shipped())}), and no folder. An "
+                    "id of the Hugging Face hub is owner/name; load_network of dream_if.inference takes checkpoints."
+                )
             return cast(Self, super().from_pretrained(pretrained_model_name_or_path, **kwargs))
         settings, tensors = read_weights(SHIPPED / f"{name}.safetensors")
         net = cls(**settings)
