@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -44,10 +45,22 @@ def test_they_load_by_name_and_fuse(name: str) -> None:
     assert all(ours[symbol] > average[symbol] + 0.1 for symbol in ours)
 
 
-def test_a_name_that_is_not_theirs_is_refused_without_asking_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["fats", "./fats", "a/b/c", "runs/best.ckpt"])
+def test_what_is_no_id_is_refused_without_asking_the_hub(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("runs").mkdir()
+    Path("runs/best.ckpt").touch()
     monkeypatch.setattr(ModelHubMixin, "from_pretrained", None)
-    with pytest.raises(InputError, match=r"'fats': no shipped weights of this name \(there are: fast, .*small\)"):
-        DreamIF.from_pretrained("fats")
+    expected = f"{name!r}: no shipped weights of this name (there are: {', '.join(shipped())})"
+    with pytest.raises(InputError, match=re.escape(expected)):
+        DreamIF.from_pretrained(name)
+
+
+def test_the_hub_is_asked_for_an_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ModelHubMixin, "from_pretrained", lambda name: f"the hub's {name}")
+    assert DreamIF.from_pretrained("owner/name") == "the hub's owner/name"
 
 
 def test_a_folder_of_that_name_is_meant_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,4 +68,6 @@ def test_a_folder_of_that_name_is_meant_by_its_path(tmp_path: Path, monkeypatch:
     mine = DreamIF(dim=8, num_blocks=[1, 1, 1, 1], num_refinement_blocks=1, use_se=False)
     mine.save_pretrained("small")
     assert DreamIF.from_pretrained("./small").config["dim"] == 8
+    mine.save_pretrained("mine")
+    assert DreamIF.from_pretrained(Path("mine")).config["dim"] == 8
     assert DreamIF.from_pretrained("small").config["dim"] == 16

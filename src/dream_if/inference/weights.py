@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,9 @@ from torch import Tensor
 from dream_if.errors import InputError
 from dream_if.models import DreamIF, ForeignNetwork, FusionNetwork
 from dream_if.models.foreign import check_trust
-from dream_if.models.shipped import SHIPPED, read_weights, shipped
+from dream_if.models.shipped import SHIPPED, is_hub_id, read_weights, shipped
 
 __all__ = ["digest", "find_weights", "load_network"]
-
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def find_weights(weights: str | Path) -> Path:
@@ -58,7 +55,7 @@ def load_network(weights: str | Path, folder: Path = SHIPPED, *, trust_code: boo
     elif path.is_file():
         read = _from_settings if path.suffix == ".safetensors" else _from_checkpoint
         net = read(path, trust_code)
-    elif isinstance(weights, str) and HUB_ID.fullmatch(weights) and not path.parent.is_dir():
+    elif isinstance(weights, str) and is_hub_id(weights):
         net = _from_hub(weights)
     else:
         there = ", ".join(names) or "none in this version"

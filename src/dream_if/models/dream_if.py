@@ -16,7 +16,7 @@ from dream_if.errors import InputError
 from dream_if.models.contract import FusionOutput, check_shapes
 from dream_if.models.enhancement import Dominance, RelativeEnhancement, WeighedSum, halves
 from dream_if.models.restormer import Downsample, PatchEmbedding, Upsample, blocks
-from dream_if.models.shipped import SHIPPED, read_weights, shipped
+from dream_if.models.shipped import SHIPPED, is_hub_id, read_weights, shipped
 from dream_if.models.tiled import in_tiles
 from dream_if.models.transformer_block import TransformerBlock
 
@@ -217,18 +217,20 @@ class DreamIF(
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> Self:
         """A trained network: a name of shipped weights, a folder that ``save_pretrained`` wrote, or an id of the hub.
 
-        A name of shipped weights is stronger than a folder of the same name; ``./small`` means the folder. Arguments
-        are those of `huggingface_hub.ModelHubMixin.from_pretrained`; shipped weights need none. In evaluation mode.
+        A name of shipped weights is stronger than a folder of the same name; the text ``./small`` means the folder.
+        Arguments are those of `huggingface_hub.ModelHubMixin.from_pretrained`; shipped weights need none. In evaluation
+        mode.
 
         Raises:
-            InputError: It is neither a name nor a folder, and no id, which would be ``owner/name``.
+            InputError: It is neither a name nor a folder, and no id, which is ``owner/name`` with no folder ``owner``.
         """
         name = str(pretrained_model_name_or_path)
         if name not in shipped():
-            if "/" not in name and not Path(name).is_dir():
+            if not Path(name).is_dir() and not is_hub_id(name):
                 raise InputError(
                     f"{name!r}: no shipped weights of this name (there are: {', '.join(shipped())}), and no folder. An "
-                    "id of the Hugging Face hub is owner/name; load_network of dream_if.inference takes checkpoints."
+                    "id of the Hugging Face hub is owner/name, with no folder owner here; checkpoints are "
+                    "for load_network of dream_if.inference."
                 )
             return cast(Self, super().from_pretrained(pretrained_model_name_or_path, **kwargs))
         settings, tensors = read_weights(SHIPPED / f"{name}.safetensors")
