@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from benchmarks import shipped_tables as script
@@ -10,6 +11,22 @@ from benchmarks import shipped_tables as script
 def test_the_page_has_what_is_printed() -> None:
     _, block, _ = script.PAGE.read_text().split(script.MARK)
     assert block.strip() == script.tables().strip()
+
+
+@pytest.mark.parametrize(("card", "files"), [("small", "table"), ("fast", "table"), ("open", "open_table")])
+@pytest.mark.parametrize(("heading", "number"), [("clean", 1), ("noise of sigma 35", 2)])
+def test_the_cards_have_the_values_of_the_files(card: str, files: str, heading: str, number: int) -> None:
+    means = pd.read_csv(script.FILES / f"{files}{number}.csv").set_index(["method", "set", "metric"])["mean"]
+    page = (script.PAGE.parent / f"model_card_{card}.md").read_text()
+    table = page.partition(f"| {heading}: ")[2].partition("\n\n")[0].replace("*", "")
+    (metrics, *sets), _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines())
+    assert len(sets) == 5
+    assert len(rows) >= 2
+    for name, *cells in rows:
+        method = f"Dream-IF {name}" if name in ("small", "fast") else name
+        assert cells == [
+            " / ".join(f"{means[method, place, metric]:.3f}" for metric in metrics.split(" / ")) for place in sets
+        ]
 
 
 @pytest.mark.parametrize(
