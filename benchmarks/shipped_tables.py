@@ -11,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from dream_if.metrics.registry import METRICS
+from dream_if.reports.efficiency import COLUMNS
+from dream_if.reports.table import Cell, Table, markdown_table, number
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "results.md"
@@ -66,16 +68,12 @@ def markdown(file: Path, metrics: tuple[str, ...], by: str = "set") -> str:
 
 
 def efficiency(file: Path) -> str:
-    """What each method costs, from the CSV file of `dream-if tables efficiency`."""
-    lines = ["| | M parameters | GMAC | seconds | MiB |", "|---|---:|---:|---:|---:|"]
-    units = {"parameters": (1e6, 1), "operations": (1e9, 1), "seconds": (1, 3), "memory": (2**20, 0)}
-    for cost in pd.read_csv(file).to_dict("records"):
-        amounts = [
-            "–" if pd.isna(cost[name]) else f"{cost[name] / unit:.{decimals}f}"
-            for name, (unit, decimals) in units.items()
-        ]
-        lines.append(f"| {' | '.join([cost['method'], *amounts])} |")
-    return "\n".join(lines)
+    """The table of `dream-if tables efficiency` from its CSV file."""
+    lines = []
+    for method, *cost in pd.read_csv(file).itertuples(index=False):
+        units = zip(cost, COLUMNS.values(), strict=True)
+        lines.append([Cell(method), *(Cell(number(value / unit, digits)) for value, (unit, digits) in units)])
+    return "\n".join(markdown_table(Table(["method", *COLUMNS], lines)))
 
 
 def tables() -> str:

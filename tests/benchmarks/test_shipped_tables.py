@@ -58,15 +58,15 @@ def test_a_score_that_no_image_has_is_a_dash(tmp_path: Path) -> None:
     assert "| ours | – |" in script.markdown(file, ("Dimming",))
 
 
-def test_costs_are_in_millions_of_parameters_billions_of_operations_seconds_and_mebibytes(tmp_path: Path) -> None:
+def test_costs_are_in_millions_of_parameters_billions_of_operations_milliseconds_and_mebibytes(tmp_path: Path) -> None:
     file = tmp_path / "efficiency.csv"
     lines = ["ours,2704205,136837066782.0,108.8928,900243456", "theirs,,,0.0057,1048576"]
     file.write_text("\n".join(["method,parameters,operations,seconds,memory", *lines]))
     assert script.efficiency(file).splitlines() == [
-        "| | M parameters | GMAC | seconds | MiB |",
+        "| method | M parameters | GMAC | ms | MiB |",
         "|---|---:|---:|---:|---:|",
-        "| ours | 2.7 | 136.8 | 108.893 | 859 |",
-        "| theirs | – | – | 0.006 | 1 |",
+        "| ours | 2.704 | 136.84 | 108892.8 | 859 |",
+        "| theirs | – | – | 5.7 | 1 |",
     ]
 
 
